@@ -11,6 +11,8 @@ from policies.api.propagation import PurgeMode
 class ResourceReference(Model):
     api_version: str
     kind: str
+    plural: str
+    """The resource's name in URLs, so that the reference can be followed without discovery."""
     namespace: str = ""
     name: str
     uid: str = ""

@@ -41,6 +41,8 @@ class ServedResource(Model):
 
 class ClusterStatus(Model):
     conditions: list[Condition] = []
+    cluster_uid: str = ""
+    """UID of the member's kube-system namespace: tells when another cluster answers at the same address."""
     kubernetes_version: str = ""
     apis: list[ServedResource] = []
     node_summary: NodeSummary | None = None
