@@ -1,0 +1,18 @@
+"""The kinds users write and read, as values."""
+
+from policies.api.binding import ClusterResourceBinding, ResourceBinding
+from policies.api.cluster import Cluster
+from policies.api.meta import Kind
+from policies.api.override import ClusterOverridePolicy, OverridePolicy
+from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
+
+KINDS: tuple[type[Kind], ...] = (
+    Cluster,
+    PropagationPolicy,
+    ClusterPropagationPolicy,
+    OverridePolicy,
+    ClusterOverridePolicy,
+    ResourceBinding,
+    ClusterResourceBinding,
+)
+"""All kinds of our API group."""

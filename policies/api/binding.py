@@ -2,77 +2,149 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from policies.api.meta import Condition, Model, ObjectMeta
-from policies.api.propagation import PurgeMode
+from policies.api.failover import PurgeMode
+from policies.api.meta import (
+    AGE,
+    Column,
+    Condition,
+    Count,
+    Kind,
+    Model,
+    Name,
+    Namespace,
+    Timestamp,
+    condition_column,
+    list_map,
+)
 
 
 class ResourceReference(Model):
+    """The template: the user's object on the host."""
+
     api_version: str
+    """Its API version."""
     kind: str
-    plural: str
-    """The resource's name in URLs, so that the reference can be followed without discovery."""
-    namespace: str = ""
-    name: str
+    """Its kind."""
+    namespace: Namespace = ""
+    """Its namespace; empty for cluster-scoped kinds."""
+    name: Name
+    """Its name."""
     uid: str = ""
+    """Its UID, so that an object created anew under the same name is told apart."""
 
 
 class PolicyReference(Model):
+    """The policy that governs the template."""
+
     kind: Literal["PropagationPolicy", "ClusterPropagationPolicy"]
-    namespace: str = ""
-    name: str
+    """The kind of the policy."""
+    namespace: Namespace = ""
+    """The namespace of a PropagationPolicy."""
+    name: Name
+    """The name of the policy."""
 
 
 class TargetCluster(Model):
-    name: str
-    replicas: int | None = None
+    """A cluster the template is placed on."""
+
+    name: Name
+    """The name of the Cluster."""
+    replicas: Count | None = None
+    """How many replicas run there. Absent for kinds without replicas."""
 
 
 class Eviction(Model):
-    from_cluster: str
-    replicas: int | None = None
+    """A cluster the workload is being moved away from."""
+
+    from_cluster: Name
+    """The cluster it leaves."""
+    replicas: Count | None = None
+    """How many replicas it had there."""
     reason: str
+    """Why, as one word in CamelCase."""
     message: str = ""
+    """Why, as a sentence."""
     purge_mode: PurgeMode = "Gracefully"
-    grace_period_seconds: int | None = None
-    creation_timestamp: str = ""
+    """When the copy in that cluster is deleted."""
+    grace_period_seconds: Count | None = None
+    """How long a graceful eviction waits at most."""
+    creation_timestamp: Timestamp = ""
+    """When the eviction began."""
 
 
 class BindingSpec(Model):
+    """What was decided for a template."""
+
     resource: ResourceReference
+    """The template."""
     policy: PolicyReference | None = None
-    clusters: list[TargetCluster] = []
-    evictions: list[Eviction] = []
+    """The policy that governs it. Absent when no policy does any more."""
+    clusters: Annotated[list[TargetCluster], list_map("name")] = []
+    """Where it is placed."""
+    evictions: Annotated[list[Eviction], list_map("fromCluster")] = []
+    """Where it is being moved away from."""
 
 
 class ClusterResult(Model):
     """How one copy stands in one cluster."""
 
-    name: str
+    name: Name
+    """The name of the Cluster."""
     digest: str = ""
+    """The digest of the manifest the cluster holds."""
     applied: bool = False
+    """Whether the cluster holds the present manifest."""
     reason: str = ""
+    """Why it does not, as one word in CamelCase."""
     message: str = ""
+    """Why it does not, as a sentence with the remedy."""
     health: Literal["Healthy", "Progressing", "Unhealthy", "Unknown"] = "Unknown"
+    """How the copy fares."""
     replicas: int | None = None
+    """How many replicas the cluster reports."""
     ready: int | None = None
+    """How many of them are ready."""
     status: dict[str, Any] | None = None
+    """The status of the copy, for kinds that Atoll does not sum up."""
 
 
 class BindingStatus(Model):
+    """How the copies of a template stand."""
+
     observed_generation: int = 0
-    conditions: list[Condition] = []
-    clusters: list[ClusterResult] = []
+    """The generation of this binding that the status speaks of."""
+    conditions: Annotated[list[Condition], list_map("type")] = []
+    """Scheduled, Applied and Healthy, each with a reason."""
+    clusters: Annotated[list[ClusterResult], list_map("name")] = []
+    """How each copy stands."""
 
 
-class ResourceBinding(Model):
-    api_version: str
-    kind: str
-    metadata: ObjectMeta
+class ResourceBinding(Kind):
+    """Where one namespaced template is placed and how its copies stand. Atoll writes it; users read it."""
+
+    plural: ClassVar[str] = "resourcebindings"
+    short_names: ClassVar[tuple[str, ...]] = ("rb",)
+    namespaced: ClassVar[bool] = True
+    columns: ClassVar[tuple[Column, ...]] = (
+        condition_column("Scheduled"),
+        condition_column("Applied"),
+        condition_column("Healthy"),
+        Column("Clusters", ".spec.clusters[*].name"),
+        Column("Policy", ".spec.policy.name", priority=1),
+        AGE,
+    )
+
     spec: BindingSpec
+    """What was decided."""
     status: BindingStatus = BindingStatus()
+    """How the copies stand."""
 
 
 class ClusterResourceBinding(ResourceBinding):
-    pass
+    """Where one cluster-scoped template is placed and how its copies stand. Atoll writes it; users read it."""
+
+    plural: ClassVar[str] = "clusterresourcebindings"
+    short_names: ClassVar[tuple[str, ...]] = ("crb",)
+    namespaced: ClassVar[bool] = False

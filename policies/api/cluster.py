@@ -2,56 +2,117 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
-from policies.api.meta import Condition, Model, ObjectMeta, Taint
+from pydantic import Field
+
+from policies.api.meta import (
+    AGE,
+    Column,
+    Condition,
+    Kind,
+    LabelValue,
+    Model,
+    Name,
+    Rule,
+    Taint,
+    condition_column,
+    list_map,
+)
 
 
 class SecretReference(Model):
-    namespace: str
-    name: str
+    """A Secret on the host."""
+
+    namespace: Annotated[str, Field(min_length=1, max_length=63)]
+    """The namespace of the Secret."""
+    name: Name
+    """The name of the Secret."""
 
 
 class ClusterSpec(Model):
+    """How a member is reached and where it stands."""
+
     secret_ref: SecretReference | None = None
-    provider: str = ""
-    region: str = ""
-    zones: list[str] = []
-    taints: list[Taint] = []
+    """The Secret whose key `kubeconfig` says how to reach the cluster. `atoll join` writes it."""
+    provider: LabelValue = ""
+    """Who runs the cluster, such as `aws`. Field selectors and spread constraints use it."""
+    region: LabelValue = ""
+    """The region the cluster is in."""
+    zones: Annotated[list[LabelValue], Field(max_length=64)] = []
+    """The zones the cluster's nodes are in."""
+    taints: Annotated[list[Taint], list_map("key", "effect", max_items=64)] = []
+    """Marks that keep workloads away which do not tolerate them."""
     paused: bool = False
+    """While true, Atoll writes nothing to the cluster. It is still observed."""
     removal: Literal["Keep", "Delete"] = "Keep"
     """What happens in the member to what was propagated there when this Cluster is deleted."""
 
 
 class NodeSummary(Model):
+    """The nodes of a cluster, counted."""
+
     total: int = 0
+    """All nodes."""
     ready: int = 0
+    """Nodes whose condition Ready is True."""
 
 
 class ResourceSummary(Model):
+    """The capacity of a cluster, summed over its nodes."""
+
     allocatable: dict[str, str] = {}
+    """What pods can have, as quantities by resource name."""
+    requested: dict[str, str] = {}
+    """What pods that run have asked for, as quantities by resource name."""
 
 
 class ServedResource(Model):
     """One API group version a member serves, with the kinds in it."""
 
     group_version: str
+    """The group and version, such as `apps/v1`."""
     kinds: list[str] = []
+    """The kinds served in it."""
 
 
 class ClusterStatus(Model):
-    conditions: list[Condition] = []
-    cluster_uid: str = ""
-    """UID of the member's kube-system namespace: tells when another cluster answers at the same address."""
+    """What was last seen of a member."""
+
+    conditions: Annotated[list[Condition], list_map("type")] = []
+    """The state of the cluster: Ready, and what is held back and why."""
     kubernetes_version: str = ""
-    apis: list[ServedResource] = []
+    """The version of its API server, such as `v1.36.3`."""
+    apis: Annotated[list[ServedResource], list_map("groupVersion")] = []
+    """The kinds it serves."""
     node_summary: NodeSummary | None = None
+    """Its nodes, counted."""
     resource_summary: ResourceSummary | None = None
+    """Its capacity."""
 
 
-class Cluster(Model):
-    api_version: str
-    kind: str
-    metadata: ObjectMeta
+class Cluster(Kind):
+    """A member of the federation: how to reach it, where it stands and what it offers."""
+
+    plural: ClassVar[str] = "clusters"
+    namespaced: ClassVar[bool] = False
+    columns: ClassVar[tuple[Column, ...]] = (
+        condition_column("Ready"),
+        Column("Version", ".status.kubernetesVersion"),
+        Column("Provider", ".spec.provider"),
+        Column("Region", ".spec.region"),
+        Column("Nodes", ".status.nodeSummary.total", "integer"),
+        AGE,
+    )
+    validations = (
+        Rule(
+            "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
+            "the name of a Cluster has at most 63 characters and no dots; "
+            "use lower-case letters, digits and '-', such as eu-west-1",
+        ),
+    )
+
     spec: ClusterSpec = ClusterSpec()
+    """How the cluster is reached and where it stands."""
     status: ClusterStatus = ClusterStatus()
+    """What was last seen of the cluster."""

@@ -1,0 +1,33 @@
+"""Write the CustomResourceDefinitions of our kinds as YAML files, one a kind: `python tools/crds.py crds`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import yaml
+
+from policies.api.meta import Manifest
+from policies.api.schema import crds
+
+NOTICE = "# Generated from policies/api by `make crds`; change the models, not this file.\n"
+
+
+def files() -> dict[str, str]:
+    """Return the text of each file by its name."""
+    return {f"{crd['spec']['names']['plural']}.yaml": NOTICE + to_yaml(crd) for crd in crds()}
+
+
+def to_yaml(manifest: Manifest) -> str:
+    """Return a manifest as YAML, in the order of its fields."""
+    return yaml.safe_dump(manifest, sort_keys=False, width=110)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, text in files().items():
+        (folder / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
