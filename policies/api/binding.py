@@ -122,7 +122,7 @@ class BindingStatus(Model):
 
 
 class ResourceBinding(Kind):
-    """Where one namespaced template is placed and how its copies stand. Atoll writes it; users read it."""
+    """Where a namespaced template is placed and how its copies stand. Atoll writes it, users read it."""
 
     plural: ClassVar[str] = "resourcebindings"
     short_names: ClassVar[tuple[str, ...]] = ("rb",)
@@ -143,7 +143,7 @@ class ResourceBinding(Kind):
 
 
 class ClusterResourceBinding(ResourceBinding):
-    """Where one cluster-scoped template is placed and how its copies stand. Atoll writes it; users read it."""
+    """Where a cluster-scoped template is placed and how its copies stand. Atoll writes it, users read it."""
 
     plural: ClassVar[str] = "clusterresourcebindings"
     short_names: ClassVar[tuple[str, ...]] = ("crb",)

@@ -1,7 +1,7 @@
 """What all kinds share: the model base, object metadata, references, selectors and conditions.
 
-The schema of each model is what the API server enforces: field types and bounds come from the annotations, descriptions
-from the docstrings, and what one field alone can't say from `validations`. `schema.py` turns them into CRDs.
+The schema of each model is what the API server enforces: types and bounds come from the annotations,
+descriptions from the docstrings, and what one field alone can't say from `validations`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def condition_column(condition: str) -> Column:
 
 
 def list_map(*keys: str, max_items: int | None = None) -> Any:
-    """Annotate a list whose items are told apart by `keys`: unique, and merged item by item by server-side apply."""
+    """Annotate a list whose items are told apart by `keys`: unique, and merged one by one by apply."""
     return Field(
         max_length=max_items,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)},
@@ -154,7 +154,8 @@ class LabelSelectorRequirement(Model):
     key: LabelKey
     """The key of the label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    """How the label is compared: its value is in `values`, is not (or the label is absent), it is there, it is not."""
+    """In: the value is one of `values`. NotIn: it is none of them, or the label is absent.
+    Exists, DoesNotExist: whether the label is there."""
     values: Annotated[list[LabelValue], Field(max_length=256)] = []
     """The values for In and NotIn."""
 
@@ -172,11 +173,12 @@ class ResourceSelector(Model):
     """A selection of objects of one kind: by name, else by labels, else all of the kind."""
 
     api_version: Annotated[str, Field(min_length=1, max_length=317)]
-    """The API version of the objects, such as `apps/v1`. Only the group decides: all versions of it are selected."""
+    """The API version of the objects, such as `apps/v1`. Only the group counts, not the version."""
     kind: Annotated[str, Field(min_length=1, max_length=63)]
     """The kind of the objects, such as `Deployment`."""
     namespace: Namespace = ""
-    """The namespace of the objects. A namespaced policy may only name its own; in a cluster-scoped policy, empty means all."""
+    """The namespace of the objects. A namespaced policy may only name its own, which empty means too;
+    in a cluster-scoped policy, empty means all."""
     name: Annotated[str, Field(max_length=253)] = ""
     """The name of one object. When it is set, `labelSelector` is ignored."""
     label_selector: LabelSelector | None = None
@@ -229,7 +231,7 @@ class Toleration(Model):
         ),
         Rule(
             "self.operator == 'Exists' || (has(self.key) && self.key != '')",
-            "only operator Exists may leave the key empty; set key, or operator: Exists to tolerate all taints",
+            "only operator Exists may leave the key empty; set key, or operator: Exists for any taint",
             ".key",
         ),
     )

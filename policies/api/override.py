@@ -68,7 +68,7 @@ class ImageOverrider(Model):
     )
 
     predicate: ImagePredicate | None = None
-    """The one field to change. Absent means the images of all containers and init containers of a known workload kind."""
+    """The one field to change. Absent means all containers and init containers of a known workload kind."""
     component: Literal["Registry", "Repository", "Tag"]
     """The part of the image to change. Tag stands for tag or digest: setting one clears the other."""
     operator: Operator
@@ -155,7 +155,7 @@ class PlaintextOverrider(Model):
 
 
 class Overriders(Model):
-    """Changes of one object, carried out in this order: image, command, args, env, labels, annotations, field, merge, plaintext."""
+    """Changes of one object, carried out in the order of these fields."""
 
     image_overrider: Annotated[list[ImageOverrider], Field(max_length=64)] = []
     """Changes of container images."""
@@ -172,7 +172,7 @@ class Overriders(Model):
     field_overrider: Annotated[list[FieldOverrider], Field(max_length=64)] = []
     """Changes inside fields that hold documents as text."""
     merge: dict[str, Any] | None = None
-    """A JSON merge patch (RFC 7386) of the object: maps are merged, lists and scalars replaced, null deletes."""
+    """A JSON merge patch (RFC 7386): maps are merged, lists and scalars replaced, null deletes."""
     plaintext: Annotated[list[PlaintextOverrider], Field(max_length=256)] = []
     """Operations of a JSON patch, in order."""
 

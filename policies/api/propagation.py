@@ -176,7 +176,7 @@ class Placement(Model):
             " || (has(self.replicaScheduling.weightPreference)"
             " && has(self.replicaScheduling.weightPreference.dynamicWeight))))",
             "overflowAffinities work only with replicaSchedulingType: Divided and either "
-            "replicaDivisionPreference: Aggregated or weightPreference.dynamicWeight; set them or remove the tiers",
+            "replicaDivisionPreference: Aggregated or weightPreference.dynamicWeight; set these or remove it",
             ".clusterAffinities",
         ),
     )
@@ -219,7 +219,7 @@ class PropagationSpec(Model):
     preemption: Literal["Always", "Never"] = "Never"
     """Whether the policy takes objects over from a policy of lower priority that governs them already."""
     propagate_deps: bool = False
-    """Whether the ConfigMaps, Secrets, ServiceAccounts and PersistentVolumeClaims a workload refers to travel with it."""
+    """Whether the ConfigMaps, Secrets, ServiceAccounts and volume claims of a workload travel with it."""
     dependent_overrides: Annotated[list[Name], Field(max_length=256)] = []
     """OverridePolicies of the namespace that must exist before anything is applied."""
     conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"

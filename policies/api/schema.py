@@ -1,7 +1,7 @@
-"""CustomResourceDefinitions from the models: what pydantic says in JSON Schema, said as Kubernetes' structural schema.
+"""CustomResourceDefinitions from the models: pydantic's JSON Schema, said as Kubernetes' structural schema.
 
-A structural schema has no references, no null types and no titles, and spells a few things differently; whatever has no
-counterpart is refused here, not by the API server. `crds/` holds the result and a test keeps the two equal.
+A structural schema has no references, null types or titles, and spells a few things differently; what has no
+counterpart is refused here, not by the API server. `crds/` holds the result, and a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from policies.api.meta import GROUP, VERSION, Column, Kind, Manifest
 
 CATEGORY = "atoll"
 
-_CARRIED_OVER = frozenset(
-    "type description required enum format pattern minimum maximum minLength maxLength minItems maxItems"
-    " minProperties maxProperties".split()
-)
+_CARRIED_OVER = {
+    "type", "description", "required", "enum", "format", "pattern", "minimum", "maximum",
+    "minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties",
+}  # fmt: skip
 _FREE_FORM = {"x-kubernetes-preserve-unknown-fields": True}
 
 
@@ -60,8 +60,8 @@ def crd(kind: type[Kind]) -> Manifest:
 def kind_schema(kind: type[Kind]) -> dict[str, Any]:
     """Return the structural schema of one kind.
 
-    Defaults are emitted in spec only, and only those that say something: an empty list or map as a default would be
-    written into every stored object, and a status says what was observed.
+    Defaults are emitted in spec only, and only those that say something: an empty list or map as a default
+    would be written into every stored object, and a status says what was observed.
     """
     root = kind.model_json_schema()
     definitions = root.get("$defs", {})
