@@ -1,0 +1,167 @@
+"""Who owns which field: reading `metadata.managedFields`. Pure.
+
+An entry's fieldsV1 is a tree: `f:name` a field, `k:{...}` the element of a list-map with these keys, `v:x`
+the element x of a set, `i:n` an element by index, `.` the thing itself; `{}` ends a branch and owns all below.
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+Fields = Mapping[str, "Fields"]
+ManagedFields = Sequence[Mapping[str, Any]]
+_Path = tuple[str | int, ...]  # field names and list indices into the manifest
+
+_UNOWNED = frozenset(  # what apply strips before it notes the owner
+    ("metadata", name)
+    for name in (
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "creationTimestamp",
+        "managedFields",
+    )
+) | {("apiVersion",), ("kind",), ("metadata",)}
+_LIST_KEYS = (  # what names an element to people: the associative keys of the built-in kinds
+    ("name",),
+    ("containerPort", "protocol"),
+    ("port", "protocol"),
+    ("mountPath",),
+    ("devicePath",),
+    ("key",),
+    ("ip",),
+    ("uid",),
+    ("type",),
+    ("topologyKey", "whenUnsatisfiable"),
+)
+
+
+def entry(managed_fields: ManagedFields, manager: str) -> dict[str, Any] | None:
+    """The fieldsV1 that `manager` applied to the main resource; None if it never applied."""
+    for owner in managed_fields:
+        if (
+            owner.get("manager") == manager
+            and owner.get("operation") == "Apply"
+            and not owner.get("subresource")
+        ):
+            fields: dict[str, Any] = owner.get("fieldsV1") or {}
+            return fields
+    return None
+
+
+def missing(manifest: Mapping[str, Any], fields: Fields) -> list[str]:
+    """The leaf fields of the manifest that the tree does not own, such as
+    `spec.template.spec.containers[name=web].image`, in the manifest's order.
+    """
+    return [_shown(manifest, path) for path in _unowned(manifest, fields)]
+
+
+def taken_by(
+    manifest: Mapping[str, Any], managed_fields: ManagedFields, manager: str
+) -> dict[str, tuple[str, ...]]:
+    """The fields of the manifest that `manager` did not apply, with the other managers that own each."""
+    gaps = list(_unowned(manifest, entry(managed_fields, manager) or {}))
+    owners: dict[_Path, list[str]] = {path: [] for path in gaps}
+    for other in managed_fields:
+        if other.get("manager") != manager:
+            not_theirs = set(_unowned(manifest, other.get("fieldsV1") or {}))
+            for path in gaps:
+                if path not in not_theirs and other["manager"] not in owners[path]:
+                    owners[path].append(other["manager"])
+    return {_shown(manifest, path): tuple(names) for path, names in owners.items()}
+
+
+def without(managed_fields: ManagedFields, manager: str) -> list[dict[str, Any]]:
+    """The entries of all others: written back, `manager` owns nothing and the fields keep their values."""
+    return [dict(owner) for owner in managed_fields if owner.get("manager") != manager]
+
+
+def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[_Path]:
+    for path in _gaps(manifest, fields, ()):
+        if path not in _UNOWNED:
+            yield path
+
+
+def _gaps(value: Any, fields: Fields | None, path: _Path) -> Iterator[_Path]:
+    """The leaves below `value` that the tree `fields` (None: not owned at all) leaves out."""
+    if fields is None:
+        yield from _leaves(value, path)
+    elif not fields:
+        return  # a leaf of the tree is owned whole
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from _gaps(child, fields.get(f"f:{name}"), (*path, name))
+    elif isinstance(value, list):
+        for index, element in enumerate(value):
+            yield from _gaps(element, _element(value, index, fields), (*path, index))
+
+
+def _leaves(value: Any, path: _Path) -> Iterator[_Path]:
+    children: Iterable[tuple[str | int, Any]] = ()
+    if isinstance(value, dict):
+        children = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    empty = True
+    for step, child in children:
+        empty = False
+        yield from _leaves(child, (*path, step))
+    if empty and value is not None:  # apply ignores null
+        yield path
+
+
+def _element(elements: list[Any], index: int, fields: Fields) -> Fields | None:
+    """The subtree of one list element; keys of list-maps may be defaults that the manifest leaves out."""
+    element = elements[index]
+    if (by_index := fields.get(f"i:{index}")) is not None:
+        return by_index
+    if not isinstance(element, dict):
+        return _of_value(element, fields)
+    partial: list[Fields] = []
+    for step, subtree in fields.items():
+        if not step.startswith("k:"):
+            continue
+        keys = orjson.loads(step[2:])
+        given = {name: element[name] for name in keys if name in element}
+        if given == keys:
+            return subtree
+        if given and given.items() <= keys.items() and not any(_has(other, keys) for other in elements):
+            partial.append(subtree)
+    return partial[0] if partial else _of_value(element, fields)
+
+
+def _has(element: Any, keys: Mapping[str, Any]) -> bool:
+    return isinstance(element, dict) and keys.items() <= element.items()
+
+
+def _of_value(element: Any, fields: Fields) -> Fields | None:
+    for step, subtree in fields.items():
+        if step.startswith("v:") and orjson.loads(step[2:]) == element:
+            return subtree
+    return None
+
+
+def _shown(manifest: Mapping[str, Any], path: _Path) -> str:
+    shown, value = "", manifest
+    for step in path:
+        value = value[step]  # type: ignore[index]
+        if isinstance(step, int):
+            shown += f"[{_element_name(value, step)}]"
+        else:
+            shown += f".{step}" if shown else step
+    return shown
+
+
+def _element_name(element: Any, index: int) -> str:
+    if not isinstance(element, dict):
+        return f"={element}"
+    for keys in _LIST_KEYS:
+        if keys[0] in element:
+            return ",".join(f"{key}={element[key]}" for key in keys if key in element)
+    return str(index)
