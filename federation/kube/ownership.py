@@ -1,7 +1,7 @@
 """Who owns which field: reading `metadata.managedFields`. Pure.
 
 An entry's fieldsV1 is a tree: `f:name` a field, `k:{...}` the element of a list-map with these keys, `v:x`
-the element x of a set, `i:n` an element by index, `.` the thing itself; `{}` ends a branch and owns all below.
+the element x of a set, `i:n` an element by index, `.` the thing itself; `{}` owns all that is below.
 https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
 
