@@ -27,6 +27,8 @@ class ResourceReference(Model):
     """Its API version."""
     kind: str
     """Its kind."""
+    plural: Name
+    """The name of its resource in URLs, such as `deployments`, so that it is found without discovery."""
     namespace: Namespace = ""
     """Its namespace; empty for cluster-scoped kinds."""
     name: Name
@@ -53,6 +55,8 @@ class TargetCluster(Model):
     """The name of the Cluster."""
     replicas: Count | None = None
     """How many replicas run there. Absent for kinds without replicas."""
+    completions: Count | None = None
+    """The cluster's share of the completions of a divided Job."""
 
 
 class Eviction(Model):
@@ -81,6 +85,10 @@ class BindingSpec(Model):
     """The template."""
     policy: PolicyReference | None = None
     """The policy that governs it. Absent when no policy does any more."""
+    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    """The policy's, as of the last scheduling."""
+    preserve_resources_on_deletion: bool = False
+    """The policy's, so that it still holds when template and policy are deleted together."""
     clusters: Annotated[list[TargetCluster], list_map("name")] = []
     """Where it is placed."""
     evictions: Annotated[list[Eviction], list_map("fromCluster")] = []

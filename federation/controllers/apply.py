@@ -1,0 +1,202 @@
+"""apply: binding + template + overrides to one manifest in one cluster, and what must go from there.
+
+The key is (cluster, template), so that a slow cluster holds up its own copies only. At most one write for each change
+of the rendered manifest; none when the member already holds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+from federation.controllers.contest import Contest, contested
+from federation.controllers.host import Host
+from federation.controllers.keys import Key
+from federation.controllers.kinds import Record, Template
+from federation.controllers.render import Renderer
+from federation.controllers.schedule import Schedule
+from federation.controllers.writer import Refused, Writer
+from federation.kube.errors import ApiError, NotServed, StatusError, Unreachable
+from federation.members.copies import MemberCopy
+from federation.members.fleet import Fleet
+from federation.members.member import Member
+from policies.api.cluster import Cluster
+from policies.copies import Keep, Placed, Put, Release, Remove, decide
+from policies.rendering import Rendered
+from policies.verdicts import Verdict
+
+REFUSED_RECHECK = 60.0
+"""Seconds until an object that is not ours is looked at again."""
+INVALID_RECHECK = 600.0
+"""Seconds until a manifest that the member refuses is tried again although no input changed."""
+
+
+class Outcome(NamedTuple):
+    """How the last look at a copy ended."""
+
+    digest: str
+    """Of the manifest wanted in the cluster; empty when there is none."""
+    applied: bool
+    """The member holds it."""
+    verdict: Verdict | None
+    """Why not, or what a person should know."""
+
+
+class _Refusal(NamedTuple):
+    digest: str
+    copy: MemberCopy | None
+    until: float
+
+
+class Apply:
+    """Reconciles one copy. `outcomes` is what `observe` reports; `again(key)` brings a parked key back."""
+
+    def __init__(
+        self, host: Host, fleet: Fleet, schedule: Schedule, writer: Writer, again: Callable[[Key], None]
+    ) -> None:
+        self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
+        self._render, self._contest, self._again = Renderer(host), Contest(), again
+        self._refusals: dict[Key, _Refusal] = {}
+        self.outcomes: dict[Key, Outcome] = {}
+
+    async def __call__(self, key: Key) -> float | None:
+        member, cluster = self._fleet.get(key.cluster), self._host.clusters.get(("", key.cluster))
+        record = self._host.binding(key.ref)
+        targeted = record is not None and record.targets(key.cluster)
+        if member is None or cluster is None:
+            self._forget(key)
+            return None
+        if not (member.available and member.copies.synced(key.ref.resource)):
+            member.park(key, lambda: self._again(key))
+            if targeted:
+                self.outcomes[key] = Outcome("", False, _not_ready(member))
+            return None
+        copy = member.copies.get(key.ref.resource, key.ref.key)
+        action = decide(self._placed(key, record, cluster), copy.copy if copy else None)
+        if isinstance(action, Put):
+            assert record is not None
+            return await self._put(key, member, cluster, record, copy)
+        return await self._leave(key, member, action)
+
+    def _placed(self, key: Key, record: Record | None, cluster: Cluster) -> Placed:
+        leaving = cluster.metadata.deletion_timestamp is not None
+        return Placed(
+            binding=record.binding if record else None,
+            targeted=record is not None and record.targets(key.cluster),
+            template_gone=record is not None and self._schedule.gone(key.ref, record),
+            preserve=record is not None and record.spec.preserve_resources_on_deletion,
+            removal=cluster.spec.removal if leaving else None,
+        )
+
+    async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> None:
+        self._forget(key)
+        match action:
+            case Remove(uid):
+                await self._writer.remove(member, key.ref, uid)
+            case Release():
+                await self._writer.release(member, key.ref)
+            case Keep(verdict) if verdict is not None:
+                self.outcomes[key] = Outcome("", False, verdict)
+            case _:
+                pass
+
+    def _forget(self, key: Key) -> None:
+        self.outcomes.pop(key, None)
+        self._refusals.pop(key, None)
+        self._contest.forget(key)
+
+    # A copy that is wanted
+
+    async def _put(
+        self, key: Key, member: Member, cluster: Cluster, record: Record, copy: MemberCopy | None
+    ) -> float | None:
+        template = self._schedule.decided(key.ref)
+        if template is None or template.deleting:
+            return None  # schedule has yet to see what the template says now, and brings this key back
+        rendered = self._wanted(key, template, record, cluster)
+        if isinstance(rendered, Verdict):
+            self.outcomes[key] = Outcome("", False, rendered)
+            return None
+        if copy is not None and copy.copy.digest == rendered.digest:
+            taken = self._contest.drift(key, rendered, copy)
+            if not taken:
+                self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
+                return None
+            if (pause := self._contest.pause(key)) > 0:
+                self.outcomes[key] = Outcome(rendered.digest, True, contested(key.cluster, taken))
+                return pause
+        refusal = self._refusals.get(key)
+        now = asyncio.get_running_loop().time()
+        if refusal is not None and refusal[:2] == (rendered.digest, copy) and now < refusal.until:
+            return refusal.until - now
+        return await self._write(key, member, record, rendered, copy)
+
+    def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
+        if missing := self._host.missing_overrides(record, key.ref.namespace):
+            return Verdict(
+                "DependentOverrideMissing",
+                f"the policy waits for OverridePolicy {', '.join(missing)} in namespace {key.ref.namespace}: create it",
+            )
+        return self._render(key.ref, template, record, cluster)
+
+    async def _write(
+        self, key: Key, member: Member, record: Record, rendered: Rendered, copy: MemberCopy | None
+    ) -> float | None:
+        try:
+            answer = await self._writer.put(member, key.ref, record, rendered, copy)
+        except Refused as refused:
+            return self._refused(key, rendered, copy, refused.verdict, REFUSED_RECHECK)
+        except Unreachable as error:
+            member.suspect(error)
+            member.park(key, lambda: self._again(key))
+            self.outcomes[key] = Outcome(rendered.digest, False, _not_ready(member))
+            return None
+        except ApiError as error:
+            verdict = _failure(key, error)
+            if _namespace_terminating(error):
+                member.await_namespace(key.ref.namespace, key, lambda: self._again(key))
+                self.outcomes[key] = Outcome(rendered.digest, False, verdict)
+                return REFUSED_RECHECK
+            if not error.transient:
+                return self._refused(key, rendered, copy, verdict, INVALID_RECHECK)
+            self.outcomes[key] = Outcome(rendered.digest, False, verdict)
+            raise
+        self._refusals.pop(key, None)
+        self._contest.written(key, rendered, answer)
+        self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
+        return None
+
+    def _refused(
+        self, key: Key, rendered: Rendered, copy: MemberCopy | None, verdict: Verdict, recheck: float
+    ) -> float:
+        """Remember a refusal: it is not tried again before its time unless the manifest or the object changes."""
+        self.outcomes[key] = Outcome(rendered.digest, False, verdict)
+        until = asyncio.get_running_loop().time() + recheck
+        self._refusals[key] = _Refusal(rendered.digest, copy, until)
+        return recheck
+
+
+def _not_ready(member: Member) -> Verdict:
+    return Verdict("ClusterNotReady", f"cluster {member.name} is not ready: {member.health.message}")
+
+
+def _namespace_terminating(error: ApiError) -> bool:
+    return isinstance(error, StatusError) and error.cause == "NamespaceTerminating"
+
+
+def _failure(key: Key, error: ApiError) -> Verdict:
+    """Say what the member answered, and what a person can do about it."""
+    what = f"{key.ref}: cluster {key.cluster} refused the apply: {error}"
+    if isinstance(error, NotServed):
+        return Verdict(
+            "NotServed", f"{key.ref}: cluster {key.cluster} does not serve its kind; install the CRD there"
+        )
+    if _namespace_terminating(error):
+        return Verdict("NamespaceTerminating", f"{what}; it is applied once the namespace is gone")
+    if "immutable" in str(error) or "may not be changed" in str(error):
+        return Verdict(
+            "ImmutableField", f"{what}; restore the field in the template, or delete the object in the cluster"
+        )
+    reason = error.reason if isinstance(error, StatusError) and error.reason else "ApplyFailed"
+    return Verdict(reason, what)

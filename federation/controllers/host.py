@@ -1,0 +1,259 @@
+"""Host: the mirrors of the host cluster, and the questions the reconcilers ask of them.
+
+Holds policies, clusters, bindings, and the templates of every kind that a policy or a binding names. It decides
+nothing and writes nothing; what changed is named to a Listener, never how.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from federation.controllers.kinds import (
+    CLUSTER,
+    CLUSTER_OVERRIDE,
+    CLUSTER_PROPAGATION,
+    CLUSTER_RESOURCE_BINDING,
+    OVERRIDE,
+    PROPAGATION,
+    RESOURCE_BINDING,
+    Broken,
+    Record,
+    Template,
+    cluster_of,
+    override_of,
+    propagation_of,
+    record_of,
+    template_of,
+)
+from federation.kube.api import Api, Resource
+from federation.kube.discovery import Discovery
+from federation.kube.informer import Informer, Key
+from federation.kube.mirrors import Mirrors
+from federation.kube.ref import Ref
+from policies.api.cluster import Cluster
+from policies.api.override import OverridePolicy
+from policies.api.propagation import PropagationPolicy
+from policies.copies import binding_name
+from policies.matching import Index, Subject
+
+Propagation = PropagationPolicy | Broken
+Override = OverridePolicy | Broken
+PolicyKey = tuple[Resource, Key]
+
+
+class Listener(Protocol):
+    """Who is told that something changed. Calls are made in the loop and must not block."""
+
+    def template_changed(self, ref: Ref) -> None: ...
+    def binding_changed(self, ref: Ref) -> None: ...
+    def propagation_changed(self, key: PolicyKey, old: Propagation | None, new: Propagation | None) -> None: ...
+    def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None: ...
+    def cluster_changed(self, name: str) -> None: ...
+    def templates_synced(self, resource: Resource) -> None: ...
+
+
+class Host:
+    """Everything the controllers know of the host cluster."""
+
+    def __init__(self, api: Api, discovery: Discovery, listener: Listener) -> None:
+        self.api, self.discovery, self._listener = api, discovery, listener
+        self.templates: Mirrors[Template] = Mirrors(self._mirror_templates, listener.templates_synced)
+        self.clusters: Informer[Cluster] = Informer(
+            api, CLUSTER, cluster_of, lambda key: listener.cluster_changed(key[1])
+        )
+        self._bindings = {
+            resource: Informer(api, resource, record_of, self._binding_changed(resource))
+            for resource in (RESOURCE_BINDING, CLUSTER_RESOURCE_BINDING)
+        }
+        self._propagations: dict[Resource, Informer[Propagation]] = {
+            resource: Informer(api, resource, propagation_of, self._propagation_changed(resource))
+            for resource in (PROPAGATION, CLUSTER_PROPAGATION)
+        }
+        self._overrides: dict[Resource, Informer[Override]] = {
+            resource: Informer(api, resource, override_of, self._override_changed(resource))
+            for resource in (OVERRIDE, CLUSTER_OVERRIDE)
+        }
+        self._refs: dict[PolicyKey, Ref] = {}  # of bindings, to name the template when the binding is gone
+        self._last: dict[PolicyKey, Propagation | Override] = {}
+        self._index: Index | None = None
+        self._kinds_changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Carry all mirrors; never returns."""
+        async with asyncio.TaskGroup() as group:
+            for informer in self._own():
+                group.create_task(informer.run())
+            await self._own_synced()
+            group.create_task(self.templates.run())
+            group.create_task(self._follow_kinds())
+
+    async def synced(self) -> None:
+        """Wait until every mirror holds a whole list."""
+        await self._own_synced()
+        await self._want_templates()
+        for _, informer in self.templates:
+            await informer.synced.wait()
+
+    def _own(self) -> list[Informer[object]]:
+        return [self.clusters, *self._bindings.values(), *self._propagations.values(), *self._overrides.values()]  # type: ignore[list-item]
+
+    async def _own_synced(self) -> None:
+        for informer in self._own():
+            await informer.synced.wait()
+
+    # Templates
+
+    def _mirror_templates(self, resource: Resource) -> Informer[Template]:
+        return Informer(
+            self.api, resource, template_of, lambda key: self._listener.template_changed(Ref(resource, *key))
+        )
+
+    async def _follow_kinds(self) -> None:
+        while True:
+            await self._want_templates()
+            await self._kinds_changed.wait()
+            self._kinds_changed.clear()
+
+    async def _want_templates(self) -> None:
+        """Mirror the kinds that policies select and those that bindings refer to."""
+        wanted = {ref.resource for ref in self._refs.values()}
+        for group, kind in self.index.kinds():
+            resource = await self.discovery.resource(group, kind)
+            if resource is not None:
+                wanted.add(resource)
+        self.templates.want(wanted)
+
+    def template(self, ref: Ref) -> Template | None:
+        return self.templates.get(ref.resource, ref.key)
+
+    def observe_template(self, ref: Ref, manifest: dict[str, object]) -> None:
+        """Take the server's answer to a status write into the store."""
+        if (informer := self.templates[ref.resource]) is not None:
+            informer.observe(manifest)
+
+    def templates_of(self, group: str, kind: str) -> Iterator[Ref]:
+        """Name the known templates of a kind."""
+        for resource, informer in self.templates:
+            if (resource.group, resource.kind) == (group, kind):
+                for key in informer.keys():
+                    yield Ref(resource, *key)
+
+    # Bindings
+
+    def binding(self, ref: Ref) -> Record | None:
+        resource, key = self.binding_key(ref)
+        return self._bindings[resource].get(key)
+
+    def binding_key(self, ref: Ref) -> PolicyKey:
+        resource = RESOURCE_BINDING if ref.resource.namespaced else CLUSTER_RESOURCE_BINDING
+        return resource, (ref.namespace, binding_name(ref.resource.plural, ref.resource.group, ref.name))
+
+    def observe_binding(self, resource: Resource, manifest: dict[str, object]) -> None:
+        """Take the server's answer to a write into the store, before the watch brings it."""
+        self._bindings[resource].observe(manifest)
+
+    def bound(self) -> Iterator[tuple[Ref, Record]]:
+        """Yield every binding with the reference to its template."""
+        for resource, informer in self._bindings.items():
+            for key, record in informer.items():
+                yield self._refs[resource, key], record
+
+    def _binding_changed(self, resource: Resource) -> Callable[[Key], None]:
+        def changed(key: Key) -> None:
+            record = self._bindings[resource].get(key)
+            if record is not None and (resource, key) not in self._refs:
+                self._refs[resource, key] = record.ref
+                self._kinds_changed.set()
+            ref = self._refs[resource, key] if record is not None else self._refs.pop((resource, key))
+            self._listener.binding_changed(ref)
+
+        return changed
+
+    # Policies
+
+    @property
+    def index(self) -> Index:
+        """The valid propagation policies, by the kinds they select."""
+        if self._index is None:
+            policies = (policy for informer in self._propagations.values() for _, policy in informer.items())
+            self._index = Index(policy for policy in policies if not isinstance(policy, Broken))
+        return self._index
+
+    def overrides(self, namespace: str) -> list[OverridePolicy]:
+        """Return the valid override policies that can concern objects of a namespace (or cluster-scoped ones)."""
+        return [
+            policy
+            for informer in self._overrides.values()
+            for key, policy in informer.items()
+            if key[0] in ("", namespace) and not isinstance(policy, Broken)
+        ]
+
+    def policy_of(self, record: Record) -> Propagation | None:
+        """Return the policy that a binding records as governing, if it is still there."""
+        if (policy := record.spec.policy) is None:
+            return None
+        resource = PROPAGATION if policy.kind == "PropagationPolicy" else CLUSTER_PROPAGATION
+        return self._propagations[resource].get((policy.namespace, policy.name))
+
+    def missing_overrides(self, record: Record, namespace: str) -> list[str]:
+        """Name the OverridePolicies that the governing policy waits for and that are not there."""
+        policy = self.policy_of(record)
+        if not isinstance(policy, PropagationPolicy):
+            return []
+        present = self._overrides[OVERRIDE]
+        return [name for name in policy.spec.dependent_overrides if present.get((namespace, name)) is None]
+
+    def policies(self) -> Iterator[tuple[PolicyKey, Propagation | Override]]:
+        """Yield every policy of the four kinds, broken ones included."""
+        for resource, propagations in self._propagations.items():
+            for key, propagation in propagations.items():
+                yield (resource, key), propagation
+        for resource, overrides in self._overrides.items():
+            for key, override in overrides.items():
+                yield (resource, key), override
+
+    def _propagation_changed(self, resource: Resource) -> Callable[[Key], None]:
+        def changed(key: Key) -> None:
+            new = self._propagations[resource].get(key)
+            old = self._remember((resource, key), new)
+            assert not isinstance(old, OverridePolicy)
+            if _same(old, new):
+                return
+            self._index = None
+            self._kinds_changed.set()
+            self._listener.propagation_changed((resource, key), old, new)
+
+        return changed
+
+    def _override_changed(self, resource: Resource) -> Callable[[Key], None]:
+        def changed(key: Key) -> None:
+            new = self._overrides[resource].get(key)
+            old = self._remember((resource, key), new)
+            assert not isinstance(old, PropagationPolicy)
+            if _same(old, new):
+                return
+            self._listener.override_changed((resource, key), old, new)
+
+        return changed
+
+    def _remember(
+        self, key: PolicyKey, value: Propagation | Override | None
+    ) -> Propagation | Override | None:
+        """Note the present value of a policy and return the one before: what it selected needs a look, too."""
+        old = self._last.pop(key, None)
+        if value is not None:
+            self._last[key] = value
+        return old
+
+
+def _same(old: Propagation | Override | None, new: Propagation | Override | None) -> bool:
+    """Whether only the status of a policy differs."""
+    if old is None or new is None or isinstance(old, Broken) or isinstance(new, Broken):
+        return old == new
+    return old.spec == new.spec and old.metadata.deletion_timestamp == new.metadata.deletion_timestamp
+
+
+def subject_of(ref: Ref, labels: dict[str, str]) -> Subject:
+    return Subject(ref.resource.group, ref.resource.kind, ref.namespace, ref.name, labels)

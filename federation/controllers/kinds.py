@@ -1,0 +1,148 @@
+"""What the mirrors of the host keep of each object: parsed kinds of ours, pruned templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from federation.kube.api import Manifest, Resource
+from federation.kube.ref import Ref
+from policies import workloads
+from policies.api.binding import BindingSpec, ClusterResourceBinding, ResourceBinding
+from policies.api.cluster import Cluster
+from policies.api.meta import GROUP, VERSION, ObjectMeta
+from policies.api.override import ClusterOverridePolicy, OverridePolicy
+from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
+from policies.matching import never_propagated
+from policies.rendering import prune
+from policies.validation import validate
+
+
+P = TypeVar("P", PropagationPolicy, OverridePolicy)
+
+
+def _resource(plural: str, kind: str, *, namespaced: bool = False) -> Resource:
+    return Resource(GROUP, VERSION, plural, kind, namespaced)
+
+
+CLUSTER = _resource("clusters", "Cluster")
+PROPAGATION = _resource("propagationpolicies", "PropagationPolicy", namespaced=True)
+CLUSTER_PROPAGATION = _resource("clusterpropagationpolicies", "ClusterPropagationPolicy")
+OVERRIDE = _resource("overridepolicies", "OverridePolicy", namespaced=True)
+CLUSTER_OVERRIDE = _resource("clusteroverridepolicies", "ClusterOverridePolicy")
+RESOURCE_BINDING = _resource("resourcebindings", "ResourceBinding", namespaced=True)
+CLUSTER_RESOURCE_BINDING = _resource("clusterresourcebindings", "ClusterResourceBinding")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A user's object on the host. Two are equal when what we propagate is: status and version do not count."""
+
+    uid: str
+    generation: int
+    labels: dict[str, str]
+    replicas: int | None
+    manifest: bytes
+    """JSON of the pruned object."""
+    deleting: bool
+    excluded: str
+    """Why this object is never propagated, or empty."""
+    resource_version: str = field(compare=False)
+    status: Manifest = field(compare=False)
+
+
+def template_of(live: Manifest) -> Template:
+    metadata = live["metadata"]
+    group = live["apiVersion"].rpartition("/")[0]
+    return Template(
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        labels=metadata.get("labels") or {},
+        replicas=workloads.of(group, live["kind"]).replicas(live),
+        manifest=orjson.dumps(prune(live), option=orjson.OPT_SORT_KEYS),
+        deleting="deletionTimestamp" in metadata,
+        excluded=never_propagated(live),
+        resource_version=metadata["resourceVersion"],
+        status=live.get("status") or {},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A binding. Two are equal when they say the same about placement: status does not count."""
+
+    spec: BindingSpec
+    deleting: bool
+    finalizers: tuple[str, ...]
+    owners: tuple[str, ...]
+    """UIDs of its owner references."""
+    binding: ResourceBinding = field(compare=False)
+
+    @property
+    def ref(self) -> Ref:
+        """The template it speaks of."""
+        resource = self.spec.resource
+        group, _, version = resource.api_version.rpartition("/")
+        namespaced = not isinstance(self.binding, ClusterResourceBinding)
+        return Ref(
+            Resource(group, version, resource.plural, resource.kind, namespaced), resource.namespace, resource.name
+        )
+
+    def targets(self, cluster: str) -> bool:
+        return any(target.name == cluster for target in self.spec.clusters)
+
+
+def record_of(live: Manifest) -> Record:
+    model = ClusterResourceBinding if live["kind"] == "ClusterResourceBinding" else ResourceBinding
+    binding = model.model_validate(live)
+    metadata = binding.metadata
+    return Record(
+        spec=binding.spec,
+        deleting=metadata.deletion_timestamp is not None,
+        finalizers=tuple(metadata.finalizers),
+        owners=tuple(owner.uid for owner in metadata.owner_references),
+        binding=binding,
+    )
+
+
+class Broken(NamedTuple):
+    """A stored policy that is not valid: it got past the webhook, or an older version wrote it."""
+
+    kind: str
+    namespace: str
+    name: str
+    generation: int
+    message: str
+
+
+def _broken(live: Manifest, message: str) -> Broken:
+    metadata = ObjectMeta.model_validate(live["metadata"])
+    return Broken(live["kind"], metadata.namespace, metadata.name, metadata.generation, message)
+
+
+def propagation_of(live: Manifest) -> PropagationPolicy | Broken:
+    model = ClusterPropagationPolicy if live["kind"] == "ClusterPropagationPolicy" else PropagationPolicy
+    return _valid(live, model)
+
+
+def override_of(live: Manifest) -> OverridePolicy | Broken:
+    model = ClusterOverridePolicy if live["kind"] == "ClusterOverridePolicy" else OverridePolicy
+    return _valid(live, model)
+
+
+def _valid(live: Manifest, model: type[P]) -> P | Broken:
+    live = {name: value for name, value in live.items() if name != "status"}
+    if denials := validate(live).denials:
+        return _broken(live, "; ".join(str(denial) for denial in denials))
+    try:
+        return model.model_validate(live)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return _broken(live, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+
+
+def cluster_of(live: Manifest) -> Cluster:
+    return Cluster.model_validate(live)

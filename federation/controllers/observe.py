@@ -1,0 +1,152 @@
+"""observe: what the members answer and report, into ResourceBinding.status and template.status.
+
+Writes are coalesced: the first waits until every copy of the template has had its look, later ones keep a distance,
+and none is made when nothing changed. Their number does not grow with the clusters.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from federation.controllers.apply import Apply, Outcome
+from federation.controllers.host import Host
+from federation.controllers.keys import Key
+from federation.controllers.kinds import Record, Template
+from federation.controllers.schedule import Schedule
+from federation.kube.errors import NotFound
+from federation.kube.ref import Ref
+from federation.members.fleet import Fleet
+from policies import workloads
+from policies.api.binding import ClusterResult
+from policies.observation import Stamp, binding_status
+from policies.verdicts import Verdict
+
+FIELD_MANAGER = "atoll-status"
+DISTANCE = 1.0
+"""Seconds between two status writes of one template at least."""
+PATIENCE = 3.0
+"""Seconds to wait for a cluster whose apply is under way."""
+
+
+def utc_now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Observe:
+    """Reconciles the status of one template and its binding.
+
+    `queued(ref)` and `running(ref)` say whether schedule or apply still have a look at the template before them.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        fleet: Fleet,
+        schedule: Schedule,
+        apply: Apply,
+        queued: Callable[[Ref], bool],
+        running: Callable[[Ref], bool],
+        reported: Callable[[Ref], None],
+    ) -> None:
+        self._host, self._fleet, self._schedule, self._apply = host, fleet, schedule, apply
+        self._queued, self._running, self._reported = queued, running, reported
+        self._written: dict[Ref, float] = {}
+        self._waiting: dict[Ref, float] = {}
+
+    async def __call__(self, ref: Ref) -> float | None:
+        record, template = self._host.binding(ref), self._host.template(ref)
+        if record is None:
+            self._written.pop(ref, None)
+            self._waiting.pop(ref, None)
+            return None
+        if self._queued(ref):
+            return None  # whoever takes it from the queue brings this key back
+        now = asyncio.get_running_loop().time()
+        if self._running(ref) and now - self._waiting.setdefault(ref, now) < PATIENCE:
+            return PATIENCE
+        self._waiting.pop(ref, None)
+        if (pause := self._written.get(ref, -DISTANCE) + DISTANCE - now) > 0:
+            return pause
+        if await self._write_binding(ref, record) | await self._write_template(ref, template, record):
+            self._written[ref] = now
+            self._reported(ref)
+        return None
+
+    async def _write_binding(self, ref: Ref, record: Record) -> bool:
+        verdict = self._schedule.verdicts.get(ref)
+        if verdict is None:
+            return False
+        before = record.binding.status
+        results = [self._result(ref, target.name, record) for target in record.spec.clusters]
+        stamp = Stamp(record.binding.metadata.generation, utc_now())
+        status = binding_status(record.spec, verdict, results, before, stamp)
+        if status == before:
+            return False
+        resource, (namespace, name) = self._host.binding_key(ref)
+        with suppress(NotFound):
+            answer = await self._host.api.patch(
+                resource, name, namespace, {"status": status.dump()}, subresource="status", manager=FIELD_MANAGER
+            )
+            self._host.observe_binding(resource, answer)
+        return True
+
+    def _result(self, ref: Ref, cluster: str, record: Record) -> ClusterResult:
+        """Say how the copy in one cluster stands; a cluster out of reach keeps its last numbers."""
+        outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
+        verdict = outcome.verdict or Verdict("", "")
+        member = self._fleet.get(cluster)
+        copy = member.copies.get(ref.resource, ref.key) if member else None
+        if member is None or not member.available or copy is None:
+            last = next((r for r in record.binding.status.clusters if r.name == cluster), None)
+            last = last or ClusterResult(name=cluster)
+            return last.model_copy(
+                update={
+                    "applied": outcome.applied and copy is not None,
+                    "reason": verdict.reason,
+                    "message": verdict.message,
+                    "health": "Unknown",
+                }
+            )
+        workload = workloads.of(ref.resource.group, ref.resource.kind)
+        return ClusterResult(
+            name=cluster,
+            digest=copy.copy.digest,
+            applied=outcome.applied,
+            reason=verdict.reason,
+            message=verdict.message,
+            health=workload.health(copy.live),
+            replicas=workload.replicas(copy.live),
+            ready=workload.ready(copy.live),
+            status=workload.whole_status(copy.live),
+        )
+
+    async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
+        if template is None or template.deleting or record.spec.policy is None or record.deleting:
+            return False
+        workload = workloads.of(ref.resource.group, ref.resource.kind)
+        copies = {target.name: self._copy(ref, target.name) for target in record.spec.clusters}
+        status = workload.roll_up(template.generation, template.replicas, copies, template.status, utc_now())
+        if status is None or all(template.status.get(name) == value for name, value in status.items()):
+            return False
+        with suppress(NotFound):
+            answer = await self._host.api.patch(
+                ref.resource, ref.name, ref.namespace, {"status": status}, subresource="status",
+                manager=FIELD_MANAGER,
+            )  # fmt: skip
+            self._host.observe_template(ref, answer)
+        return True
+
+    def _copy(self, ref: Ref, cluster: str) -> workloads.Copy:
+        member = self._fleet.get(cluster)
+        copy = member.copies.get(ref.resource, ref.key) if member else None
+        return workloads.Copy(
+            live=copy.live if copy else None,
+            current=self._apply.outcomes.get(Key(cluster, ref), _PENDING).applied,
+            reachable=member is not None and member.available,
+        )
+
+
+_PENDING = Outcome("", False, None)

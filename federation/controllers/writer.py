@@ -1,0 +1,128 @@
+"""Writer: carries out in a member what was decided about a copy. The single place that writes to members."""
+
+from __future__ import annotations
+
+from federation.controllers.kinds import Record
+from federation.kube.api import Api, Manifest, Resource
+from federation.kube.errors import Conflict, NotFound, NotServed
+from federation.kube.informer import Informer
+from federation.kube.ownership import without
+from federation.kube.ref import Ref
+from federation.members.copies import MemberCopy, projection
+from federation.members.member import NAMESPACES, Member
+from policies.copies import (
+    BINDING_ANNOTATION,
+    DIGEST_ANNOTATION,
+    FIELD_MANAGER,
+    HOST_LABEL,
+    stamp,
+)
+from policies.rendering import Rendered, prune
+from policies.verdicts import Verdict
+
+
+class Refused(Exception):
+    """The object in the member is not ours to write."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.message)
+        self.verdict = verdict
+
+
+class Writer:
+    """Writes to members on behalf of one host."""
+
+    def __init__(self, host: Api, host_id: str) -> None:
+        self._host, self._host_id = host, host_id
+
+    async def put(
+        self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
+    ) -> MemberCopy:
+        """Apply a manifest. The first apply of an object looks first whose it is; raises Refused if not ours."""
+        if copy is None:
+            await self._look(member, ref, record)
+        manifest = stamp(rendered.manifest, host=self._host_id, digest=rendered.digest, binding=record.binding)
+        try:
+            answer = await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
+        except NotFound as error:
+            if isinstance(error, NotServed) or not ref.namespace:
+                raise
+            await self._create_namespace(member.api, ref.namespace)
+            answer = await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
+        if (mirror := _mirror(member, ref.resource)) is not None:
+            mirror.observe(answer)
+        return projection(ref.resource)(answer)
+
+    async def remove(self, member: Member, ref: Ref, uid: str) -> None:
+        """Delete the object with this UID; its dependents follow in the background."""
+        try:
+            await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid)
+        except NotFound:
+            pass
+
+    async def release(self, member: Member, ref: Ref) -> None:
+        """Leave the object as it is and give up our label, annotations and field ownership."""
+        try:
+            live = await member.api.get(ref.resource, ref.name, ref.namespace, metadata_only=True)
+        except NotFound:
+            return
+        metadata = live["metadata"]
+        body = {
+            "metadata": {
+                "resourceVersion": metadata["resourceVersion"],
+                "labels": {HOST_LABEL: None},
+                "annotations": {DIGEST_ANNOTATION: None, BINDING_ANNOTATION: None},
+                "managedFields": without(metadata.get("managedFields") or [], FIELD_MANAGER) or [{}],
+            }
+        }
+        await member.api.patch(ref.resource, ref.name, ref.namespace, body, manager=FIELD_MANAGER)
+
+    async def _look(self, member: Member, ref: Ref, record: Record) -> None:
+        try:
+            live = await member.api.get(ref.resource, ref.name, ref.namespace, metadata_only=True)
+        except NotServed:
+            raise
+        except NotFound:
+            return
+        metadata = live["metadata"]
+        owner = (metadata.get("labels") or {}).get(HOST_LABEL, "")
+        placed_by = (metadata.get("annotations") or {}).get(BINDING_ANNOTATION, "")
+        if owner == self._host_id or placed_by.startswith(f"{record.binding.metadata.uid}/"):
+            return
+        if owner:
+            raise Refused(_foreign(ref, member.name, owner))
+        if record.spec.conflict_resolution == "Abort":
+            raise Refused(_unmanaged(ref, member.name))
+
+    async def _create_namespace(self, member: Api, name: str) -> None:
+        """Create a namespace in the member like the host's; one that exists is left alone."""
+        pruned: Manifest = prune(await self._host.get(NAMESPACES, name))["metadata"]
+        labels = {k: v for k, v in pruned.get("labels", {}).items() if k != "kubernetes.io/metadata.name"}
+        metadata = {"name": name, "labels": labels | {HOST_LABEL: self._host_id}}
+        if annotations := pruned.get("annotations"):
+            metadata["annotations"] = annotations
+        manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+        try:
+            await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
+        except Conflict:
+            pass
+
+
+def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:
+    return member.copies[resource]
+
+
+def _foreign(ref: Ref, cluster: str, owner: str) -> Verdict:
+    return Verdict(
+        "OwnedByAnotherHost",
+        f"{ref} in cluster {cluster} belongs to the federation host {owner}; release it there first, or start this "
+        f"host with --host-id {owner} if it replaces that one",
+    )
+
+
+def _unmanaged(ref: Ref, cluster: str) -> Verdict:
+    return Verdict(
+        "ConflictResolutionAbort",
+        f"{ref} exists in cluster {cluster} and is not managed by Atoll; delete it there, or set "
+        "spec.conflictResolution: Overwrite in the policy to take it over",
+    )

@@ -1,0 +1,80 @@
+"""What the fleet keeps of a member's object: enough to decide about it, not the object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+from cachetools import LRUCache
+
+from federation.kube.api import Manifest, Resource
+from federation.kube.ownership import entry
+from policies import workloads
+from policies.copies import BINDING_ANNOTATION, DIGEST_ANNOTATION, FIELD_MANAGER, HOST_LABEL, Copy
+
+_WITHOUT_STATUS = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Secret"),
+        ("", "ServiceAccount"),
+        ("", "LimitRange"),
+        ("networking.k8s.io", "NetworkPolicy"),
+        ("networking.k8s.io", "IngressClass"),
+        ("rbac.authorization.k8s.io", "Role"),
+        ("rbac.authorization.k8s.io", "RoleBinding"),
+        ("rbac.authorization.k8s.io", "ClusterRole"),
+        ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+        ("scheduling.k8s.io", "PriorityClass"),
+        ("storage.k8s.io", "StorageClass"),
+    }
+)
+
+
+def metadata_only(resource: Resource) -> bool:
+    """Return whether the metadata of a member's object says all we need: its kind has no status."""
+    return (resource.group, resource.kind) in _WITHOUT_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class MemberCopy:
+    """A member's object that carries our host label. Equal when nothing we act on differs."""
+
+    copy: Copy
+    owned: bytes
+    """JSON of the fieldsV1 of our apply entry in managedFields: it shrinks when others take fields."""
+    live: Manifest
+    """What health and roll-up of its kind read."""
+    resource_version: str = field(compare=False)
+
+
+_owned: LRUCache[bytes, bytes] = LRUCache(maxsize=20_000)
+
+
+def _interned(fields: bytes) -> bytes:
+    """Copies of one template own the same fields in every cluster: keep them once."""
+    return _owned.setdefault(fields, fields)
+
+
+def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
+    """Return the transform of the Informer of a resource."""
+    workload = workloads.of(resource.group, resource.kind)
+
+    def transform(live: Manifest) -> MemberCopy:
+        metadata = live["metadata"]
+        annotations = metadata.get("annotations") or {}
+        fields = entry(metadata.get("managedFields") or [], FIELD_MANAGER) or {}
+        return MemberCopy(
+            copy=Copy(
+                uid=metadata["uid"],
+                host=(metadata.get("labels") or {}).get(HOST_LABEL, ""),
+                digest=annotations.get(DIGEST_ANNOTATION, ""),
+                placed_by=annotations.get(BINDING_ANNOTATION, ""),
+                deleting="deletionTimestamp" in metadata,
+            ),
+            owned=_interned(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)),
+            live=workload.project(live),
+            resource_version=metadata["resourceVersion"],
+        )
+
+    return transform

@@ -1,0 +1,91 @@
+"""Fleet: the members by name, each carried by its own supervisor so that one cannot take another down."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from federation.kube.api import Api, Resource
+from federation.members.member import Listener, Member
+
+log = logging.getLogger(__name__)
+RESTART_DELAY = 5.0
+Connect = Callable[[str, dict[str, Any]], Awaitable[Api]]
+"""(cluster, kubeconfig) to an Api that is not entered yet."""
+
+
+@dataclass(slots=True)
+class _Berth:
+    """A member's place in the fleet: what it was connected with, and who carries it."""
+
+    credentials: str
+    task: asyncio.Task[None]
+    member: Member | None = None
+
+
+class Fleet:
+    """The members that are connected. `run` must be running for any of them to move."""
+
+    def __init__(self, host_id: str, listener: Listener, connect: Connect) -> None:
+        self._host_id, self._listener, self._connect = host_id, listener, connect
+        self._berths: dict[str, _Berth] = {}
+        self._resources: frozenset[Resource] = frozenset()
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Carry the members; never returns."""
+        async with asyncio.TaskGroup() as self._group:
+            await asyncio.Event().wait()
+
+    def __contains__(self, name: str) -> bool:
+        return self.get(name) is not None
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter([berth.member for berth in self._berths.values() if berth.member])
+
+    def get(self, name: str) -> Member | None:
+        berth = self._berths.get(name)
+        return berth.member if berth else None
+
+    def connect(self, name: str, kubeconfig: dict[str, Any], credentials: str, *, cluster_uid: str = "") -> None:
+        """Carry a member from now on; when `credentials` (any token of the kubeconfig) changed, connect anew."""
+        berth = self._berths.get(name)
+        if berth is not None and berth.credentials == credentials:
+            return
+        if berth is not None:
+            berth.task.cancel()
+        assert self._group is not None, "Fleet.run is not running"
+        task = self._group.create_task(self._carry(name, kubeconfig, cluster_uid), name=f"member-{name}")
+        self._berths[name] = _Berth(credentials, task)
+
+    def disconnect(self, name: str) -> None:
+        """Forget a member; nothing is written to it."""
+        if berth := self._berths.pop(name, None):
+            berth.task.cancel()
+
+    def want(self, resources: frozenset[Resource]) -> None:
+        """Mirror these resources in every member that serves them."""
+        self._resources = resources
+        for member in self:
+            self._want(member)
+
+    def _want(self, member: Member) -> None:
+        member.copies.want(self._resources)
+
+    async def _carry(self, name: str, kubeconfig: dict[str, Any], cluster_uid: str) -> None:
+        """Run one member; whatever goes wrong in it is logged, and it starts anew."""
+        while True:
+            try:
+                async with await self._connect(name, kubeconfig) as api:
+                    member = Member(name, api, self._host_id, self._listener, cluster_uid=cluster_uid)
+                    self._berths[name].member = member
+                    self._want(member)
+                    self._listener.health_changed(name)
+                    await member.run()
+            except Exception:
+                log.exception("cluster %s: the member's tasks failed; they start anew", name,
+                              extra={"cluster": name})  # fmt: skip
+                await asyncio.sleep(RESTART_DELAY)

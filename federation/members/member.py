@@ -1,0 +1,194 @@
+"""Member: one cluster of the federation, an island of its own.
+
+Holds the connection, the mirrors of what is ours there, and the probe that opens and closes the way for writes.
+A member that does not answer has its mirrors stopped and its keys parked; both go on the moment it answers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+
+from federation.kube.api import Api, Resource
+from federation.kube.discovery import Discovery
+from federation.kube.errors import ApiError, Unreachable
+from federation.kube.informer import Informer
+from federation.kube.mirrors import Mirrors
+from federation.kube.ref import Ref
+from federation.members.copies import MemberCopy, metadata_only, projection
+from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
+from policies.copies import HOST_LABEL
+
+log = logging.getLogger(__name__)
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
+NODES = Resource("", "v1", "nodes", "Node", False)
+PROBE_PERIOD, RETRY_PERIOD, SURVEY_PERIOD = 10.0, 2.0, 60.0
+PROBE_TIMEOUT = 5.0
+FAILURES_UNTIL_NOT_READY = 2
+
+
+class Listener(Protocol):
+    """Who is told what changed in a member."""
+
+    def copy_changed(self, cluster: str, ref: Ref) -> None: ...
+    def copies_synced(self, cluster: str, resource: Resource) -> None: ...
+    def health_changed(self, cluster: str) -> None: ...
+
+
+class Member:
+    """One member cluster. `run` carries it and never returns."""
+
+    def __init__(self, name: str, api: Api, host_id: str, listener: Listener, *, cluster_uid: str = "") -> None:
+        self.name, self.api, self.discovery = name, api, Discovery(api)
+        self.health: Health = UNKNOWN
+        self.version, self.cluster_uid = "", cluster_uid
+        self.nodes: tuple[int, int, dict[str, int]] = (0, 0, {})
+        self.copies: Mirrors[MemberCopy] = Mirrors(
+            self._mirror, lambda resource: listener.copies_synced(name, resource)
+        )
+        self.namespaces: Informer[bool] = Informer(
+            api, NAMESPACES, lambda live: "deletionTimestamp" not in live["metadata"], self._namespace_changed,
+            metadata_only=True,
+        )  # fmt: skip
+        self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
+        self._open, self._closed = asyncio.Event(), asyncio.Event()
+        self._probe_now = asyncio.Event()
+        self._parked: dict[Hashable, Callable[[], None]] = {}
+        self._waiting: dict[str, dict[Hashable, Callable[[], None]]] = {}
+        self._failures = 0
+
+    @property
+    def available(self) -> bool:
+        """Whether writes are worth trying: the API server answered last time."""
+        return self._open.is_set()
+
+    def park(self, key: Hashable, again: Callable[[], None]) -> None:
+        """Call `again` once this member is available."""
+        self._parked[key] = again
+
+    def await_namespace(self, namespace: str, key: Hashable, again: Callable[[], None]) -> None:
+        """Call `again` when the namespace appears or disappears in this member."""
+        self._waiting.setdefault(namespace, {})[key] = again
+
+    def suspect(self, error: Unreachable) -> None:
+        """Note that a request got no answer: stop writing and probe at once."""
+        log.warning("cluster %s: %s", self.name, error, extra={"cluster": self.name})
+        self._close()
+        self._probe_now.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._probe_forever())
+            while True:
+                await self._open.wait()
+                self._closed.clear()
+                mirrors = group.create_task(self._mirror_all())
+                await self._closed.wait()
+                mirrors.cancel()
+
+    async def _mirror_all(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.namespaces.run())
+            group.create_task(self.copies.run())
+
+    def _mirror(self, resource: Resource) -> Informer[MemberCopy]:
+        return Informer(
+            self.api, resource, projection(resource),
+            lambda key: self._listener.copy_changed(self.name, Ref(resource, *key)),
+            selector=self._selector, metadata_only=metadata_only(resource),
+        )  # fmt: skip
+
+    def _namespace_changed(self, key: tuple[str, str]) -> None:
+        for again in self._waiting.pop(key[1], {}).values():
+            again()
+
+    # Health
+
+    async def _probe_forever(self) -> None:
+        surveyed = -SURVEY_PERIOD
+        loop = asyncio.get_running_loop()
+        while True:
+            answered = await self._probe()
+            if answered and (loop.time() - surveyed > SURVEY_PERIOD or not self.health.ready):
+                answered = await self._survey()
+                surveyed = loop.time()
+            if answered:
+                self._open_up()
+            period = PROBE_PERIOD if self.health.ready else RETRY_PERIOD
+            self._probe_now.clear()
+            try:
+                async with asyncio.timeout(period * random.uniform(0.8, 1.0)):
+                    await self._probe_now.wait()
+            except TimeoutError:
+                pass
+
+    async def _probe(self) -> bool:
+        try:
+            async with asyncio.timeout(PROBE_TIMEOUT):
+                await self.api.ready()
+        except (ApiError, TimeoutError) as error:
+            self._failed(error)
+            return False
+        return True
+
+    async def _survey(self) -> bool:
+        """Learn what the member is and offers; part of the probe when it comes back."""
+        try:
+            async with asyncio.timeout(4 * PROBE_TIMEOUT):
+                version = await self.api.request("GET", "/version")
+                system = await self.api.get(NAMESPACES, "kube-system", metadata_only=True)
+                await self.discovery.refresh()
+                nodes: list[dict[str, Any]] = []
+                async for page, _ in self.api.list(NODES):
+                    nodes += page
+        except (ApiError, TimeoutError) as error:
+            self._failed(error)
+            return False
+        uid = system["metadata"]["uid"]
+        if self.cluster_uid and uid != self.cluster_uid:
+            self._judge(_another(uid, self.cluster_uid))
+            return False
+        self.version, self.cluster_uid, self.nodes = version["gitVersion"], uid, summarize_nodes(nodes)
+        self._listener.health_changed(self.name)
+        return True
+
+    def _failed(self, error: ApiError | TimeoutError) -> None:
+        if isinstance(error, TimeoutError):
+            error = Unreachable(f"no answer within {PROBE_TIMEOUT:.0f} s")
+        self._failures += 1
+        self._close()
+        if self._failures >= FAILURES_UNTIL_NOT_READY or not self.health.ready:
+            self._judge(failed(error))
+
+    def _close(self) -> None:
+        self._open.clear()
+        self._closed.set()
+
+    def _open_up(self) -> None:
+        self._failures = 0
+        self._open.set()
+        self._judge(HEALTHY)
+        parked, self._parked = self._parked, {}
+        for again in parked.values():
+            again()
+
+    def _judge(self, health: Health) -> None:
+        if health != self.health:
+            level = logging.INFO if health.ready else logging.WARNING
+            log.log(level, "cluster %s: %s: %s", self.name, health.reason, health.message,
+                    extra={"cluster": self.name})  # fmt: skip
+            self.health = health
+            self._listener.health_changed(self.name)
+
+
+def _another(found: str, known: str) -> Health:
+    return Health(
+        False,
+        "AnotherCluster",
+        f"the API server belongs to another cluster (kube-system UID {found}, known {known}); nothing is written "
+        "to it; run `atoll unjoin --detach` and `atoll join` if it was rebuilt on purpose",
+    )
