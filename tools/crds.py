@@ -1,4 +1,4 @@
-"""Write the CustomResourceDefinitions of our kinds as YAML files, one a kind: `python tools/crds.py crds`."""
+"""Write the CustomResourceDefinitions of our kinds as YAML files, one a kind: `python -m tools.crds crds`."""
 
 from __future__ import annotations
 
