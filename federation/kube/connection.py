@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from .config import Configuration, open_session
@@ -104,5 +105,7 @@ class Connection:
             yield
         except TimeoutError as error:
             raise Unreachable(f"{self.server}: no answer in time") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"{self.server}: {shorten(str(error) or type(error).__name__)}") from error
+        except (ValueError, HttpProcessingError) as error:  # their texts repeat what was read
+            raise Unreachable(f"{self.server}: an answer that can't be read") from error
