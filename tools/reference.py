@@ -106,7 +106,7 @@ def bounds(node: dict[str, Any], lowest: str, highest: str) -> str:
 
 
 def rules(schema: dict[str, Any]) -> list[str]:
-    """Return a title and the list of a kind's rules, each with the fields it may blame; empty without rules."""
+    """Return a title and the list of a kind's rules, each with the fields it blames; empty without rules."""
     fields: dict[str, list[str]] = {}
     for field, message in rules_of(schema, ""):
         fields.setdefault(message, []).append(f"`{field or 'metadata.name'}`")

@@ -139,8 +139,7 @@ class ResourceBinding(Kind):
         condition_column("Scheduled"),
         condition_column("Applied"),
         condition_column("Healthy"),
-        Column("Clusters", ".spec.clusters[*].name"),
-        Column("Policy", ".spec.policy.name", priority=1),
+        Column("Policy", ".spec.policy.name"),
         AGE,
     )
 

@@ -82,7 +82,7 @@ class ClusterStatus(Model):
     conditions: Annotated[list[Condition], list_map("type")] = []
     """The state of the cluster: Ready, and what is held back and why."""
     cluster_uid: str = ""
-    """The UID of its kube-system namespace. Another one at the same address is another cluster, and not written to."""
+    """The UID of its kube-system namespace. Another one at the same address is another cluster."""
     kubernetes_version: str = ""
     """The version of its API server, such as `v1.36.3`."""
     apis: Annotated[list[ServedResource], list_map("groupVersion")] = []

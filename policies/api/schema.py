@@ -86,7 +86,7 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Any], *, defau
     :raises TypeError: it says something that a structural schema can't.
     """
     node = _resolved(node, definitions)
-    if node.keys() <= {"description", "default"}:
+    if node.keys() <= {"title", "description", "default"}:
         return {"description": node["description"], "nullable": True} | _FREE_FORM
     result: dict[str, Any] = {}
     for key, value in node.items():

@@ -50,7 +50,7 @@ def failover(**fields: Any) -> Manifest:
 
 
 def binding(**fields: Any) -> Manifest:
-    return {"resource": {**DEPLOYMENTS, "namespace": "default", "name": "web"}, **fields}
+    return {"resource": {**DEPLOYMENTS, "plural": "deployments", "name": "web"}, **fields}
 
 
 PP, OP, RB = "PropagationPolicy", "OverridePolicy", "ResourceBinding"
@@ -68,7 +68,7 @@ RULES = {
         PP,
         tolerating(key="a", effect="NoExecute", operator="Exists", tolerationSeconds=5),
         tolerating(key="a", effect="NoSchedule", operator="Exists", tolerationSeconds=5),
-        "spec.placement.clusterTolerations[0].tolerationSeconds: Invalid value: 5: "
+        "spec.placement.clusterTolerations[0].tolerationSeconds: Invalid value: "
         "only valid with effect NoExecute; set effect: NoExecute or remove tolerationSeconds",
     ),
     "Exists takes no value": Case(
@@ -418,11 +418,22 @@ async def test_kubectl_shows_what_matters(api: Api, namespace: str) -> None:
     }
 
 
-async def test_kubectl_shows_where_a_template_is_placed(api: Api, namespace: str) -> None:
-    spec = binding(clusters=[{"name": "m1"}, {"name": "m2"}])
+async def test_kubectl_shows_how_a_template_fares(api: Api, namespace: str) -> None:
+    spec = binding(policy={"kind": PP, "name": "web"})
     await api.create(RESOURCES[RB], manifest(RB, spec, name=namespace), manager="t")
-    row = await table(api, RESOURCES[RB].path("default", namespace))
-    assert row["Clusters"] == "m1 m2"
+    conditions = [
+        {"type": type_, "status": status, "reason": "Test"}
+        for type_, status in (("Scheduled", "True"), ("Applied", "False"))
+    ]
+    body = {"status": {"conditions": conditions}}
+    await api.patch(RESOURCES[RB], namespace, "default", body, manager="t", subresource="status")
+    assert await table(api, RESOURCES[RB].path("default", namespace)) == {
+        "Name": namespace,
+        "Scheduled": "True",
+        "Applied": "False",
+        "Healthy": None,
+        "Policy": "web",
+    }
 
 
 async def table(api: Api, path: str) -> dict[str, Any]:
