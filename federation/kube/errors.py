@@ -114,7 +114,7 @@ _CAUSES = (  # what details.causes does not say, the message does
     ("WebhookFailed", re.compile(r"\bfailed calling webhook ")),
     ("WebhookDenied", re.compile(r"\badmission webhook .* denied the request")),
     ("NamespaceTerminating", re.compile(r"because it is being terminated")),
-    ("UidMismatch", re.compile(r"^uid mismatch: |\bthe UID in the precondition ", re.IGNORECASE)),
+    ("UidMismatch", re.compile(r"\buid mismatch: |\bthe UID in the precondition ")),
 )
 
 

@@ -133,9 +133,13 @@ async def scripted(handle: Respond, **options: Any) -> AsyncIterator[Api]:
         yield api
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    """Wait for a condition to hold; fail with its source when it does not in time."""
+async def until(
+    condition: Callable[[], Any], seconds: float = 10.0, poll: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Wait for a condition to hold, after a look at the world (`poll`) each time if it needs one."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"did not happen in {seconds} s"
         await asyncio.sleep(0.005)
+        if poll is not None:
+            await poll()
