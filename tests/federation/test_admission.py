@@ -1,0 +1,261 @@
+"""The webhooks of our kinds, served by kopf and asked by a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import aiohttp
+import kopf
+import orjson
+import pytest
+from kinds import RESOURCES, install_kinds, manifest, overriding, propagation
+
+from federation.admission import register, server
+from federation.kube.api import Api, Resource
+from federation.kube.config import Configuration, from_dict, open_session
+from federation.kube.errors import NotFound, ServerError
+from federation.sandbox import ports
+from federation.sandbox.certificates import Authority
+from federation.settings import Webhook
+from federation.webhooks import NAME, handler_id, webhook_configuration
+from policies.api import KINDS
+from policies.api.meta import Manifest
+from policies.api.propagation import PropagationPolicy
+
+CONFIGURATIONS = Resource(
+    "admissionregistration.k8s.io",
+    "v1",
+    "validatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration",
+    namespaced=False,
+)
+PP, OP, RB = "PropagationPolicy", "OverridePolicy", "ResourceBinding"
+BINDING = {"resource": {"apiVersion": "v1", "kind": "ConfigMap", "plural": "configmaps", "name": "a"}}
+FOREIGN = propagation(selectors=[{"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "other"}])
+UNKNOWN = propagation(placement={"clusterAffinity": {"clusterNames": ["m1", "m9"]}})
+BROKEN = overriding(plaintext=[{"path": "spec/replicas", "operator": "remove"}])
+UNREACHABLE: Manifest = {}
+DEADLINE = 20
+
+
+class Answer(NamedTuple):
+    code: int
+    message: str
+    warnings: list[str]
+
+
+class Client:
+    """One who writes objects and sees the warnings, as kubectl does."""
+
+    def __init__(self, session: aiohttp.ClientSession, host: str) -> None:
+        self._session, self._host = session, host
+
+    async def create(self, candidate: Manifest, *, manager: str = "kubectl", dry_run: bool = True) -> Answer:
+        path = RESOURCES[candidate["kind"]].path(candidate["metadata"].get("namespace"))
+        query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
+        async with self._session.post(self._host + path, params=query, json=candidate) as response:
+            answer = orjson.loads(await response.read())
+            warnings = [w.split('"')[1] for w in response.headers.getall("Warning", [])]
+            return Answer(response.status, answer.get("message", ""), warnings)
+
+
+class Admission(NamedTuple):
+    """A running webhook server, known to the API server."""
+
+    api: Api
+    client: Client
+    operator: Operator
+
+
+class Operator:
+    """kopf with our webhooks alone, in a thread: when it ends it cancels every task of its loop."""
+
+    def __init__(self, configuration: Configuration, webhook: Webhook) -> None:
+        self._registry, self._stop = kopf.OperatorRegistry(), threading.Event()
+        register(self._registry, lambda: {"m1", "m2"})
+        self._settings = kopf.OperatorSettings()
+        self._settings.posting.enabled = False
+        self._settings.scanning.disabled = True
+        self._settings.admission.server = server(webhook)
+
+        @kopf.on.login(registry=self._registry)
+        async def login(**_: Any) -> kopf.ConnectionInfo:
+            return kopf.ConnectionInfo(
+                server=configuration.host,
+                ca_path=configuration.ssl_ca_cert,
+                certificate_path=configuration.cert_file,
+                private_key_path=configuration.key_file,
+            )
+
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        asyncio.run(
+            kopf.operator(
+                registry=self._registry,
+                settings=self._settings,
+                stop_flag=self._stop,
+                standalone=True,
+                clusterwide=True,
+            )
+        )
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    folder = tmp_path_factory.mktemp("certificates")
+    return Authority(folder)
+
+
+@pytest.fixture
+async def admission(apiserver: Any, certificates: Authority) -> AsyncIterator[Admission]:
+    configuration = await from_dict(apiserver.kubeconfig)
+    async with Api(configuration) as api, open_session(configuration) as session:
+        await install_kinds(api)
+        client = Client(session, configuration.host)
+        async with running(configuration, api, client, certificates) as operator:
+            yield Admission(api, client, operator)
+
+
+@asynccontextmanager
+async def running(
+    configuration: Configuration, api: Api, client: Client, certificates: Authority
+) -> AsyncIterator[Operator]:
+    """The server and its configuration. Other tests use the API server too, so it forgets both in the end."""
+    pair = certificates.serving("webhook", ["127.0.0.1"])
+    port = ports.free(1)[0]
+    operator = Operator(configuration, Webhook(port, str(pair.certificate), str(pair.key)))
+    authority = base64.b64encode(certificates.files.certificate.read_bytes()).decode()
+    try:
+        config = webhook_configuration({"caBundle": authority, "url": f"https://127.0.0.1:{port}"})
+        await api.apply(CONFIGURATIONS, config, manager="atoll-install")
+        await until(client, manifest(PP, FOREIGN), code=422)
+        yield operator
+    finally:
+        await operator.stop()
+        await api.delete(CONFIGURATIONS, NAME)
+        await until(client, manifest(PP, FOREIGN), code=201)
+
+
+async def until(client: Client, candidate: Manifest, *, code: int) -> None:
+    """Wait until the API server has taken up a change of its webhooks."""
+    async with asyncio.timeout(DEADLINE):
+        while (await client.create(candidate)).code != code:  # noqa: ASYNC110 - the API has no event for it
+            await asyncio.sleep(0.05)
+
+
+async def test_a_mistake_is_refused_with_its_field_and_the_remedy(admission: Admission) -> None:
+    answer = await admission.client.create(manifest(PP, FOREIGN))
+    assert answer.code == 422
+    assert (
+        "spec.resourceSelectors[0].namespace: a PropagationPolicy selects objects of its own namespace "
+        "'default' only, not of 'other'; remove namespace or use a ClusterPropagationPolicy" in answer.message
+    )
+
+
+async def test_a_doubt_is_stored_with_a_warning(admission: Admission) -> None:
+    answer = await admission.client.create(manifest(PP, UNKNOWN))
+    assert answer.code == 201
+    assert answer.warnings == [
+        "spec.placement.clusterAffinity.clusterNames[1]: there is no Cluster 'm9'; "
+        "correct the name or join the cluster"
+    ]
+
+
+async def test_a_good_object_is_stored_in_silence(admission: Admission) -> None:
+    assert await admission.client.create(manifest(PP, propagation())) == Answer(201, "", [])
+
+
+@pytest.mark.parametrize("kind", [OP, "ClusterOverridePolicy"])
+async def test_overrides_are_judged_too(admission: Admission, kind: str) -> None:
+    answer = await admission.client.create(manifest(kind, BROKEN))
+    assert answer.code == 422
+    assert "begin it with '/', as in /spec/replicas" in answer.message
+
+
+@pytest.mark.parametrize("kind", ["ClusterPropagationPolicy", "Cluster"])
+async def test_cluster_scoped_kinds_are_judged_too(admission: Admission, kind: str) -> None:
+    answer = await admission.client.create(manifest(kind, UNREACHABLE if kind == "Cluster" else UNKNOWN))
+    assert (answer.code, len(answer.warnings)) == (201, 1)
+
+
+@pytest.mark.parametrize("kind", [RB, "ClusterResourceBinding"])
+async def test_bindings_warn_all_but_our_own_writers(admission: Admission, kind: str) -> None:
+    by_hand = await admission.client.create(manifest(kind, BINDING))
+    assert by_hand.code == 201
+    assert "change the policy instead" in by_hand.warnings[0]
+    ours = await admission.client.create(manifest(kind, BINDING), manager="atoll-schedule")
+    assert ours == Answer(201, "", [])
+
+
+async def test_a_mistake_brought_in_later_is_refused_as_well(admission: Admission, namespace: str) -> None:
+    policies = RESOURCES["ClusterOverridePolicy"]
+    good = manifest("ClusterOverridePolicy", overriding(merge={"spec": {"a": 1}}), name=namespace)
+    await admission.api.apply(policies, good, manager="kubectl")
+    bad = manifest("ClusterOverridePolicy", overriding(merge={"kind": "Pod"}), name=namespace)
+    with pytest.raises(Exception, match="kind can't differ between clusters"):
+        await admission.api.apply(policies, bad, manager="kubectl")
+
+
+async def test_while_the_server_is_down_policies_wait_and_all_else_goes_on(
+    admission: Admission, namespace: str
+) -> None:
+    api, clusters = admission.api, RESOURCES["Cluster"]
+    leaving = manifest("Cluster", UNREACHABLE, name=namespace)
+    leaving["metadata"]["finalizers"] = ["federation.atoll.dev/test"]
+    await api.create(clusters, leaving, manager="kubectl")
+    await admission.operator.stop()
+
+    with pytest.raises(ServerError, match="failed calling webhook") as refusal:
+        await api.create(RESOURCES[PP], manifest(PP, propagation(), name=namespace), manager="kubectl")
+    assert refusal.value.transient
+    binding = await admission.client.create(manifest(RB, BINDING))
+    assert binding == Answer(201, "", [])
+
+    await api.delete(clusters, namespace)
+    await api.patch(clusters, namespace, None, {"metadata": {"finalizers": None}}, manager="atoll")
+    with pytest.raises(NotFound):
+        await api.get(clusters, namespace)
+
+
+def test_kopf_is_given_nothing_that_writes_to_objects() -> None:
+    registry = kopf.OperatorRegistry()
+    register(registry)
+    for handlers in (registry._changing, registry._spawning, registry._watching, registry._indexing):
+        assert not handlers.get_all_handlers()
+    ids = {handler.id for handler in registry._webhooks.get_all_handlers()}
+    assert ids == {handler_id(kind) for kind in KINDS}
+
+
+def webhooks(**client_config: Any) -> Iterator[dict[str, Any]]:
+    yield from webhook_configuration({"caBundle": "Y2E=", **client_config})["webhooks"]
+
+
+def test_every_kind_is_asked_about_when_it_is_written_and_never_when_deleted() -> None:
+    asked = {hook["rules"][0]["resources"][0]: hook["rules"][0] for hook in webhooks(url="https://a")}
+    assert asked.keys() == {kind.plural for kind in KINDS}
+    assert all(rule["operations"] == ["CREATE", "UPDATE"] for rule in asked.values())
+
+
+def test_a_service_is_reached_at_the_path_of_the_kind() -> None:
+    service = {"namespace": "atoll-system", "name": "atoll", "port": 443}
+    configs = [hook["clientConfig"] for hook in webhooks(service=service)]
+    path = f"/{handler_id(PropagationPolicy)}"
+    assert {"caBundle": "Y2E=", "service": {**service, "path": path}} in configs
+    assert not any("url" in config for config in configs)
+
+
+def test_only_warnings_may_be_lost_in_an_outage() -> None:
+    policies = {h["rules"][0]["resources"][0]: h["failurePolicy"] for h in webhooks(url="https://a")}
+    lost = {plural for plural, policy in policies.items() if policy == "Ignore"}
+    assert lost == {"resourcebindings", "clusterresourcebindings"}
