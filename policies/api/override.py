@@ -172,8 +172,8 @@ class Overriders(Model):
     field_overrider: Annotated[list[FieldOverrider], Field(max_length=64)] = []
     """Changes inside fields that hold documents as text."""
     merge: dict[str, Any] | None = None
-    """A JSON merge patch (RFC 7386): maps are merged, lists and scalars replaced, null deletes. `kubectl apply` keeps
-    a null only with `--server-side`; an operation of `plaintext` does the same without one."""
+    """A JSON merge patch (RFC 7386): maps are merged, lists and scalars replaced, null deletes.
+    `kubectl apply` may lose a null unless it is used with `--server-side`; `plaintext` can remove a field without."""
     plaintext: Annotated[list[PlaintextOverrider], Field(max_length=256)] = []
     """Operations of a JSON patch, in order."""
 

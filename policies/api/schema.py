@@ -87,7 +87,8 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Any], *, defau
     """
     node = _resolved(node, definitions)
     if node.keys() <= {"title", "description", "default"}:
-        return {"description": node["description"], "nullable": True} | _FREE_FORM
+        described = {key: node[key] for key in node.keys() & {"description"}}
+        return described | {"nullable": True} | _FREE_FORM
     result: dict[str, Any] = {}
     for key, value in node.items():
         if key in _CARRIED_OVER or key.startswith("x-kubernetes-"):
