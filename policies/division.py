@@ -1,7 +1,7 @@
 """Division: a number of replicas to `{cluster: n}`.
 
-Webster's method (Sainte-Laguë): the fairest division by weights in whole numbers, and one that never takes a replica
-from a cluster because the total grew.
+Webster's method (Sainte-Laguë): the fairest division by weights in whole numbers, and one that never takes a
+replica from a cluster because the total grew.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from fractions import Fraction
 def webster(total: int, weights: Mapping[str, int], uid: str = "") -> dict[str, int]:
     """Divide a total by weights, one at a time to the largest weight ÷ (2·seats + 1).
 
-    :param uid: of the template; spreads the remainders of many templates over the clusters. Ties go to fewer seats,
-        then by name ascending, or descending when the FNV-1a hash of the UID is odd.
-    :return: a number for every name, in ascending order of names; their sum is the total unless no weight is positive.
+    :param uid: of the template; spreads the remainders of many templates over the clusters. Ties go to fewer
+        seats, then by name ascending, or descending when the FNV-1a hash of the UID is odd.
+    :return: a number for every name, in ascending order of names; their sum is the total unless no weight is
+        positive.
     """
     names = sorted(weights)
     positive = [name for name in names if weights[name] > 0]
@@ -42,7 +43,8 @@ def _bid(name: str, weight: int, seats: int, place: int) -> tuple[Fraction, int,
 def _settled(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     """Return the seats whose bids all lie above W ÷ (2·total - n): they come first whatever the ties.
 
-    At most one seat per cluster is left to be given singly, so that dividing 10,000 replicas costs as much as ten.
+    At most one seat per cluster is left to be given singly, so that dividing 10,000 replicas costs as much as
+    ten.
     """
     whole, steps = sum(weights.values()), 2 * total - len(weights)
     return {name: max(0, -((whole - weight * steps) // (2 * whole))) for name, weight in weights.items()}

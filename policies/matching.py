@@ -1,7 +1,8 @@
 """Matching: which policy governs a template, and what is never propagated.
 
-The order of policies is total and the choice is sticky: as long as the governing policy exists and still selects the
-template, only a policy that preempts takes over. So a new policy never moves what runs unless it says so.
+The order of policies is total and the choice is sticky: as long as the governing policy exists and still
+selects the template, only a policy that preempts takes over. So a new policy never moves what runs unless it
+says so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ BY_NAME, BY_LABEL, BY_KIND, NOT_SELECTED = 3, 2, 1, 0
 
 
 class Subject(NamedTuple):
-    """An object as far as selectors see it. Versions are left out: a selector holds for every served version."""
+    """An object as far as selectors see it: a selector holds for every version of a kind."""
 
     group: str
     kind: str
@@ -94,7 +95,7 @@ def _rank(policy: PropagationPolicy, subject: Subject) -> tuple[bool, int, int, 
 
 
 def _preempts(policy: PropagationPolicy, present: PropagationPolicy) -> bool:
-    """A policy of the namespace preempts every cluster-wide one; among equals a strictly higher priority does."""
+    """One of the namespace preempts every cluster-wide one; among equals, a strictly higher priority does."""
     if policy.spec.preemption != "Always":
         return False
     if _is_cluster_wide(policy) != _is_cluster_wide(present):
@@ -157,7 +158,7 @@ _SLICE_CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring
 
 
 def never_propagated(manifest: Manifest) -> str:
-    """Return why an object stays on the host whatever policies say, as a clause for people; empty if it may go."""
+    """Return why an object stays on the host whatever policies say; empty if it may go."""
     subject = subject_of(manifest)
     namespace = subject.name if (subject.group, subject.kind) == ("", "Namespace") else subject.namespace
     if namespace == "atoll-system" or namespace.startswith("kube-"):

@@ -1,7 +1,7 @@
 """Placement: the clusters for a template, and how many replicas each gets.
 
-First the filters, one verdict for each cluster they turn down; then the division. Equal inputs give equal decisions in
-whatever order they come, and a decision fed back as `previous` gives itself.
+First the filters, one verdict for each cluster they turn down; then the division. Equal inputs give equal
+decisions in whatever order they come, and a decision fed back as `previous` gives itself.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from policies.verdicts import (
 )
 
 
-class Demand(NamedTuple):
+class Workload(NamedTuple):
     """What a template asks of a placement."""
 
-    api_version: str
+    group_version: str
     kind: str
     replicas: int | None
     """None for kinds without replicas."""
@@ -46,12 +46,12 @@ class Decision(NamedTuple):
 
 
 def place(
-    demand: Demand, placement: Placement, clusters: Sequence[Cluster], previous: Sequence[TargetCluster]
+    workload: Workload, placement: Placement, clusters: Sequence[Cluster], previous: Sequence[TargetCluster]
 ) -> Decision:
     """Decide where a template goes.
 
-    A cluster that already is a target stays one when it stops serving the kind or gets a taint: only an eviction moves
-    what runs. A cluster that is gone or leaving the federation is dropped.
+    A cluster that already is a target stays one when it stops serving the kind or gets a taint: only an
+    eviction moves what runs. A cluster that is gone or leaving the federation is dropped.
     """
     ordered = sorted(clusters, key=lambda cluster: cluster.metadata.name)
     remaining = {cluster.metadata.name for cluster in ordered if not cluster.metadata.deletion_timestamp}
@@ -62,7 +62,7 @@ def place(
     rejections: dict[str, Rejection] = {}
     candidates = []
     for cluster in ordered:
-        rejection = _reject(demand, placement, cluster, targets)
+        rejection = _reject(workload, placement, cluster, targets)
         if rejection is None:
             candidates.append(cluster)
         else:
@@ -70,7 +70,7 @@ def place(
     if not candidates:
         verdict = no_cluster_fit(len(ordered), rejections.values(), kept=bool(kept))
         return Decision(kept, verdict, rejections)
-    return Decision(_assign(demand, placement.replica_scheduling, candidates), None, rejections)
+    return Decision(_assign(workload, placement.replica_scheduling, candidates), None, rejections)
 
 
 def divides(placement: Placement) -> bool:
@@ -84,7 +84,8 @@ def completions(
 ) -> Mapping[str, int]:
     """Divide the completions of a Job by the parallelism each cluster got.
 
-    Empty when every cluster is to have the template's own number: not a divided Job, or one without completions.
+    Empty when every cluster is to have the template's own number: not a divided Job, or one without
+    completions.
     """
     if total is None or not divides(placement):
         return {}
@@ -92,7 +93,7 @@ def completions(
 
 
 def _reject(
-    demand: Demand, placement: Placement, cluster: Cluster, targets: Collection[str]
+    workload: Workload, placement: Placement, cluster: Cluster, targets: Collection[str]
 ) -> Rejection | None:
     name = cluster.metadata.name
     if cluster.metadata.deletion_timestamp:
@@ -101,33 +102,33 @@ def _reject(
         return affinity_mismatch(name)
     if name in targets:
         return None
-    if not _serves(cluster, demand):
-        return api_not_served(name, demand.api_version, demand.kind)
+    if not _serves(cluster, workload):
+        return api_not_served(name, workload.group_version, workload.kind)
     taint = untolerated(cluster.spec.taints, placement.cluster_tolerations)
     return untolerated_taint(name, taint) if taint else None
 
 
-def _serves(cluster: Cluster, demand: Demand) -> bool:
+def _serves(cluster: Cluster, workload: Workload) -> bool:
     return any(
-        served.group_version == demand.api_version and demand.kind in served.kinds
+        served.group_version == workload.group_version and workload.kind in served.kinds
         for served in cluster.status.apis
     )
 
 
 def _assign(
-    demand: Demand, scheduling: ReplicaScheduling | None, candidates: Sequence[Cluster]
+    workload: Workload, scheduling: ReplicaScheduling | None, candidates: Sequence[Cluster]
 ) -> tuple[TargetCluster, ...]:
-    replicas = demand.replicas
+    replicas = workload.replicas
     if replicas is None or scheduling is None or scheduling.replica_scheduling_type == "Duplicated":
         return tuple(TargetCluster(name=each.metadata.name, replicas=replicas) for each in candidates)
-    shares = webster(replicas, _weights(scheduling, candidates), demand.uid)
+    shares = webster(replicas, _weights(scheduling, candidates), workload.uid)
     return tuple(
         TargetCluster(name=name, replicas=share) for name, share in shares.items() if share or not replicas
     )
 
 
 def _weights(scheduling: ReplicaScheduling, candidates: Sequence[Cluster]) -> dict[str, int]:
-    """The greatest weight among the rules that match a cluster; all clusters alike when no rule matches any."""
+    """Give a cluster the greatest weight of its rules; where no rule matches any, all weigh the same."""
     preference = scheduling.weight_preference
     rules = preference.static_weight_list if preference else ()
     weights: dict[str, int] = {}

@@ -1,7 +1,7 @@
 """Selectors: labels, fields of a cluster, cluster affinity, taints and tolerations.
 
-Every function answers for one object; absent selectors are the caller's business. The meaning of label selectors and
-tolerations is that of Kubernetes (`labels.Selector`, `corev1.Toleration.ToleratesTaint`).
+Every function answers for one object; absent selectors are the caller's business. The meaning of label
+selectors and tolerations is that of Kubernetes (`labels.Selector`, `corev1.Toleration.ToleratesTaint`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Reasons as data: what was decided against, and why, in words for people.
 
 A reason is one CamelCase word that tools can match on; a message is one sentence that names the object of the
-verdict and, where there is one, the remedy. Everything that `policies` finds wrong with users' input ends here.
+verdict and, where there is one, the remedy. Everything that `policies` finds wrong with users' input ends
+here.
 """
 
 from __future__ import annotations

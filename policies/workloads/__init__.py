@@ -1,0 +1,29 @@
+"""Workload kinds: replicas, health and status, one module for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policies.workloads import daemonset, deployment, job, replicaset, service, statefulset, whole
+from policies.workloads.workload import Copies, Copy, Health, Workload
+
+__all__ = ["Copies", "Copy", "Health", "Workload", "is_whole", "of"]
+
+_KINDS: Mapping[tuple[str, str], Workload] = {
+    ("apps", "DaemonSet"): daemonset,
+    ("apps", "Deployment"): deployment,
+    ("apps", "ReplicaSet"): replicaset,
+    ("apps", "StatefulSet"): statefulset,
+    ("batch", "Job"): job,
+    ("", "Service"): service,
+}
+
+
+def of(group: str, kind: str) -> Workload:
+    """Return what is known of a kind; kinds we know nothing of are propagated whole."""
+    return _KINDS.get((group, kind), whole)
+
+
+def is_whole(group: str, kind: str) -> bool:
+    """Whether the status of a kind is kept on the binding, as we can't sum it up."""
+    return (group, kind) not in _KINDS

@@ -1,0 +1,119 @@
+"""Overriders: what differs from cluster to cluster, and in which order.
+
+Override policies are compiled to rules once for each of their versions; what a rule does to a manifest stands
+in changes.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from policies.api.cluster import Cluster
+from policies.api.meta import Manifest
+from policies.api.override import ClusterOverridePolicy, OverridePolicy, OverrideRule
+from policies.changes import Change, Format, changes
+from policies.matching import BY_KIND, NOT_SELECTED, Subject, specificity
+from policies.patching import Refused
+from policies.selectors import matches_affinity
+from policies.verdicts import OverrideFailed, override_failed
+
+
+class Override:
+    """One rule of one version of a policy, compiled. Equal only to itself, so that it can be in a key."""
+
+    __slots__ = ("changes", "policy", "rule", "target")
+
+    def __init__(self, policy: OverridePolicy, index: int, rule: OverrideRule, yaml: Format | None) -> None:
+        metadata = policy.metadata
+        kind = "ClusterOverridePolicy" if isinstance(policy, ClusterOverridePolicy) else "OverridePolicy"
+        self.policy = f"{kind} {f'{metadata.namespace}/' if metadata.namespace else ''}{metadata.name}"
+        self.rule = index
+        self.target = rule.target_cluster
+        self.changes: tuple[Change, ...] = tuple(changes(rule.overriders, yaml))
+
+    def targets(self, cluster: Cluster) -> bool:
+        return self.target is None or matches_affinity(self.target, cluster)
+
+
+def overrides_for(
+    subject: Subject, cluster: Cluster, policies: Iterable[OverridePolicy], yaml: Format | None = None
+) -> tuple[Override, ...]:
+    """Return the rules for an object in a cluster in the order they are carried out; the last writer wins.
+
+    Equal for two clusters whenever the same rules of the same versions apply: group clusters by it and render
+    once.
+
+    :param yaml: reads and writes YAML; without it, rules with `fieldOverrider[].yaml` fail.
+    """
+    return tuple(override for override in overrides_of(subject, policies, yaml) if override.targets(cluster))
+
+
+def overrides_of(
+    subject: Subject, policies: Iterable[OverridePolicy], yaml: Format | None = None
+) -> tuple[Override, ...]:
+    """Return the rules for an object in any cluster.
+
+    Cluster-wide policies come first, then those of the namespace; among equals the more specific is later,
+    then the greater name.
+    """
+    ranked = [(rank, policy) for policy in policies if (rank := _rank(subject, policy)) is not None]
+    ranked.sort(key=lambda item: item[0])
+    return tuple(override for _, policy in ranked for override in _overrides(_Version(policy, yaml)))
+
+
+def _rank(subject: Subject, policy: OverridePolicy) -> tuple[bool, int, str] | None:
+    metadata, selectors = policy.metadata, policy.spec.resource_selectors
+    namespaced = not isinstance(policy, ClusterOverridePolicy)
+    if metadata.deletion_timestamp or (namespaced and metadata.namespace != subject.namespace):
+        return None
+    implicit = specificity(selectors, subject) if selectors else BY_KIND
+    return None if implicit == NOT_SELECTED else (namespaced, implicit, metadata.name)
+
+
+class _Version:
+    """A policy and a format by identity, to find again what was compiled from these very objects."""
+
+    __slots__ = ("policy", "yaml")
+
+    def __init__(self, policy: OverridePolicy, yaml: Format | None) -> None:
+        self.policy, self.yaml = policy, yaml
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Version) and self.policy is other.policy and self.yaml is other.yaml
+
+    def __hash__(self) -> int:
+        return id(self.policy)
+
+
+@lru_cache(maxsize=4096)
+def _overrides(version: _Version) -> tuple[Override, ...]:
+    rules = enumerate(version.policy.spec.override_rules)
+    return tuple(Override(version.policy, index, rule, version.yaml) for index, rule in rules)
+
+
+def override(manifest: Manifest, overrides: Iterable[Override]) -> Manifest | OverrideFailed:
+    """Carry out rules in order. The first that fails, or that would make it another object, ends it."""
+    identity = _identity(manifest)
+    for rule in overrides:
+        try:
+            for change in rule.changes:
+                manifest = change(manifest)
+            if _identity(manifest) != identity:
+                raise Refused("", "changes apiVersion, kind, name or namespace; leave them out")
+        except Refused as refused:
+            return override_failed(rule.policy, rule.rule, refused.path, refused.why)
+    return manifest
+
+
+def _identity(manifest: Any) -> tuple[Any, ...] | None:
+    metadata = manifest.get("metadata") if isinstance(manifest, dict) else None
+    if not isinstance(metadata, dict):
+        return None
+    return (
+        manifest.get("apiVersion"),
+        manifest.get("kind"),
+        metadata.get("name"),
+        metadata.get("namespace"),
+    )

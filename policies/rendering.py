@@ -1,0 +1,61 @@
+"""Rendering: a template and what was decided for a cluster, to the manifest for that cluster and its digest.
+
+The order is prune (once for each template), replicas, overriders, digest. A manifest is the same for all
+clusters with the same overrides and replicas: render once for each distinct pair, not once for each cluster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from policies import workloads
+from policies.api.meta import Manifest
+from policies.matching import group_of
+from policies.overriders import Override, override
+from policies.pruning import prune, pruned_metadata
+from policies.verdicts import OverrideFailed
+
+__all__ = ["Rendered", "digest", "prune", "render"]
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+
+
+class Rendered(NamedTuple):
+    """What a cluster is to hold, without our label. It shares with the template: never change it."""
+
+    manifest: Manifest
+    digest: str
+
+
+def render(
+    pruned: Manifest,
+    *,
+    replicas: int | None = None,
+    completions: int | None = None,
+    overrides: Sequence[Override] = (),
+) -> Rendered | OverrideFailed:
+    """Return the manifest for the clusters that get these replicas and overrides, or which rule failed.
+
+    :param pruned: what `prune` made of the template; it stays as it is.
+    :param replicas: for workloads that have them; None leaves the template's.
+    :param completions: of a divided Job; None leaves the template's.
+    """
+    manifest = pruned
+    if replicas is not None:
+        workload = workloads.of(group_of(pruned["apiVersion"]), pruned["kind"])
+        manifest = workload.with_replicas(manifest, replicas)
+    if completions is not None:
+        manifest = manifest | {"spec": manifest["spec"] | {"completions": completions}}
+    overridden = override(manifest, overrides)
+    if isinstance(overridden, OverrideFailed):
+        return overridden
+    manifest = overridden | {"metadata": pruned_metadata(overridden["metadata"])} if overrides else overridden
+    return Rendered(manifest, digest(manifest))
+
+
+def digest(manifest: Manifest) -> str:
+    """Return 16 hex digits that are equal for equal manifests, whatever the order of their keys."""
+    return hashlib.sha256(_canonical(manifest).encode()).hexdigest()[:16]
