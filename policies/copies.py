@@ -20,6 +20,9 @@ DIGEST_ANNOTATION = f"{GROUP}/digest"
 BINDING_ANNOTATION = f"{GROUP}/binding"
 FINALIZER = f"{GROUP}/member-copies"
 
+UNACCOUNTED = frozenset({"Orphan", "PlacedByAnother", "HostWentBack"})
+"""Reasons to keep an object that no binding of this host accounts for."""
+
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 

@@ -22,12 +22,14 @@ from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
-from policies.copies import Keep, Placed, Put, Release, Remove, decide
+from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
 REFUSED_RECHECK = 60.0
 """Seconds until an object that is not ours is looked at again."""
+UNSYNCED_RECHECK = 2.0
+"""Seconds until a kind whose first list has not come is looked at again; the list itself comes sooner."""
 INVALID_RECHECK = 600.0
 """Seconds until a manifest that the member refuses is tried again although no input changed."""
 
@@ -59,6 +61,8 @@ class Apply:
         self._render, self._contest, self._again = Renderer(host), Contest(), again
         self._refusals: dict[Key, _Refusal] = {}
         self.outcomes: dict[Key, Outcome] = {}
+        self.kept: dict[str, set[Key]] = {}
+        """By cluster, the copies that no binding accounts for."""
 
     async def __call__(self, key: Key) -> float | None:
         member, cluster = self._fleet.get(key.cluster), self._host.clusters.get(("", key.cluster))
@@ -67,17 +71,22 @@ class Apply:
         if member is None or cluster is None:
             self._forget(key)
             return None
-        if not (member.available and member.copies.synced(key.ref.resource)):
+        if not member.available:
             member.park(key, lambda: self._again(key))
             if targeted:
                 self.outcomes[key] = Outcome("", False, _not_ready(member))
             return None
+        if not member.copies.synced(key.ref.resource):
+            if targeted and (failure := member.mirror_failure(key.ref.resource)) is not None:
+                self.outcomes[key] = Outcome("", False, _failure(key, failure))
+            return UNSYNCED_RECHECK
         copy = member.copies.get(key.ref.resource, key.ref.key)
         action = decide(self._placed(key, record, cluster), copy.copy if copy else None)
         if isinstance(action, Put):
             assert record is not None
             return await self._put(key, member, cluster, record, copy)
-        return await self._leave(key, member, action)
+        await self._leave(key, member, action)
+        return None
 
     def _placed(self, key: Key, record: Record | None, cluster: Cluster) -> Placed:
         leaving = cluster.metadata.deletion_timestamp is not None
@@ -98,6 +107,8 @@ class Apply:
                 await self._writer.release(member, key.ref)
             case Keep(verdict) if verdict is not None:
                 self.outcomes[key] = Outcome("", False, verdict)
+                if verdict.reason in UNACCOUNTED:
+                    self.kept.setdefault(key.cluster, set()).add(key)
             case _:
                 pass
 
@@ -105,12 +116,14 @@ class Apply:
         self.outcomes.pop(key, None)
         self._refusals.pop(key, None)
         self._contest.forget(key)
+        self.kept.get(key.cluster, set()).discard(key)
 
     # A copy that is wanted
 
     async def _put(
         self, key: Key, member: Member, cluster: Cluster, record: Record, copy: MemberCopy | None
     ) -> float | None:
+        self.kept.get(key.cluster, set()).discard(key)
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting:
             return None  # schedule has yet to see what the template says now, and brings this key back

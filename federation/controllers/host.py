@@ -7,8 +7,10 @@ nothing and writes nothing; what changed is named to a Listener, never how.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from contextlib import suppress
+from typing import Any, Protocol
 
 from federation.controllers.kinds import (
     CLUSTER,
@@ -27,16 +29,22 @@ from federation.controllers.kinds import (
     record_of,
     template_of,
 )
-from federation.kube.api import Api, Resource
+from federation.kube.api import Api
 from federation.kube.discovery import Discovery
-from federation.kube.informer import Informer, Key
+from federation.kube.errors import ApiError
+from federation.kube.informer import Informer
 from federation.kube.mirrors import Mirrors
 from federation.kube.ref import Ref
+from federation.kube.resources import Key, Manifest, Resource
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
 from policies.copies import binding_name
 from policies.matching import Index, Subject
+
+log = logging.getLogger(__name__)
+
+DISCOVERY_PERIOD = 60.0
 
 Propagation = PropagationPolicy | Broken
 Override = OverridePolicy | Broken
@@ -52,6 +60,7 @@ class Listener(Protocol):
     def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None: ...
     def cluster_changed(self, name: str) -> None: ...
     def templates_synced(self, resource: Resource) -> None: ...
+    def kinds_changed(self, resources: frozenset[Resource]) -> None: ...
 
 
 class Host:
@@ -92,12 +101,13 @@ class Host:
     async def synced(self) -> None:
         """Wait until every mirror holds a whole list."""
         await self._own_synced()
-        await self._want_templates()
+        await self.discovery.refresh()
+        self._want_templates()
         for _, informer in self.templates:
             await informer.synced.wait()
 
-    def _own(self) -> list[Informer[object]]:
-        return [self.clusters, *self._bindings.values(), *self._propagations.values(), *self._overrides.values()]  # type: ignore[list-item]
+    def _own(self) -> list[Informer[Any]]:
+        return [self.clusters, *self._bindings.values(), *self._propagations.values(), *self._overrides.values()]
 
     async def _own_synced(self) -> None:
         for informer in self._own():
@@ -111,24 +121,30 @@ class Host:
         )
 
     async def _follow_kinds(self) -> None:
+        """Look again when policies or bindings change, and at times: a CRD may have come."""
         while True:
-            await self._want_templates()
-            await self._kinds_changed.wait()
+            try:
+                await self.discovery.refresh()
+            except ApiError as error:
+                log.warning("discovery of the host: %s", error)
+            self._want_templates()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._kinds_changed.wait(), DISCOVERY_PERIOD)
             self._kinds_changed.clear()
 
-    async def _want_templates(self) -> None:
+    def _want_templates(self) -> None:
         """Mirror the kinds that policies select and those that bindings refer to."""
         wanted = {ref.resource for ref in self._refs.values()}
         for group, kind in self.index.kinds():
-            resource = await self.discovery.resource(group, kind)
-            if resource is not None:
+            if (resource := self.discovery.resource(group, kind)) is not None:
                 wanted.add(resource)
         self.templates.want(wanted)
+        self._listener.kinds_changed(frozenset(wanted))
 
     def template(self, ref: Ref) -> Template | None:
         return self.templates.get(ref.resource, ref.key)
 
-    def observe_template(self, ref: Ref, manifest: dict[str, object]) -> None:
+    def observe_template(self, ref: Ref, manifest: Manifest) -> None:
         """Take the server's answer to a status write into the store."""
         if (informer := self.templates[ref.resource]) is not None:
             informer.observe(manifest)
@@ -150,7 +166,7 @@ class Host:
         resource = RESOURCE_BINDING if ref.resource.namespaced else CLUSTER_RESOURCE_BINDING
         return resource, (ref.namespace, binding_name(ref.resource.plural, ref.resource.group, ref.name))
 
-    def observe_binding(self, resource: Resource, manifest: dict[str, object]) -> None:
+    def observe_binding(self, resource: Resource, manifest: Manifest) -> None:
         """Take the server's answer to a write into the store, before the watch brings it."""
         self._bindings[resource].observe(manifest)
 
@@ -196,6 +212,20 @@ class Host:
             return None
         resource = PROPAGATION if policy.kind == "PropagationPolicy" else CLUSTER_PROPAGATION
         return self._propagations[resource].get((policy.namespace, policy.name))
+
+    def policy(self, key: PolicyKey) -> Propagation | Override | None:
+        """Return a policy of any of the four kinds."""
+        resource, name = key
+        if resource in self._propagations:
+            return self._propagations[resource].get(name)
+        return self._overrides[resource].get(name)
+
+    def observe_policy(self, resource: Resource, manifest: Manifest) -> None:
+        """Take the server's answer to a status write into the store."""
+        if resource in self._propagations:
+            self._propagations[resource].observe(manifest)
+        else:
+            self._overrides[resource].observe(manifest)
 
     def missing_overrides(self, record: Record, namespace: str) -> list[str]:
         """Name the OverridePolicies that the governing policy waits for and that are not there."""

@@ -8,14 +8,14 @@ from typing import NamedTuple, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from federation.kube.api import Manifest, Resource
 from federation.kube.ref import Ref
+from federation.kube.resources import Manifest, Resource
 from policies import workloads
 from policies.api.binding import BindingSpec, ClusterResourceBinding, ResourceBinding
 from policies.api.cluster import Cluster
 from policies.api.meta import GROUP, VERSION, ObjectMeta
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
-from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
+from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
 from policies.matching import never_propagated
 from policies.rendering import prune
 from policies.validation import validate
@@ -45,6 +45,8 @@ class Template:
     generation: int
     labels: dict[str, str]
     replicas: int | None
+    completions: int | None
+    """Of a Job."""
     manifest: bytes
     """JSON of the pruned object."""
     deleting: bool
@@ -62,6 +64,7 @@ def template_of(live: Manifest) -> Template:
         generation=metadata.get("generation", 0),
         labels=metadata.get("labels") or {},
         replicas=workloads.of(group, live["kind"]).replicas(live),
+        completions=live["spec"].get("completions") if (group, live["kind"]) == ("batch", "Job") else None,
         manifest=orjson.dumps(prune(live), option=orjson.OPT_SORT_KEYS),
         deleting="deletionTimestamp" in metadata,
         excluded=never_propagated(live),
@@ -112,15 +115,18 @@ class Broken(NamedTuple):
     """A stored policy that is not valid: it got past the webhook, or an older version wrote it."""
 
     kind: str
-    namespace: str
-    name: str
-    generation: int
+    metadata: ObjectMeta
     message: str
+    status: PolicyStatus
 
 
 def _broken(live: Manifest, message: str) -> Broken:
     metadata = ObjectMeta.model_validate(live["metadata"])
-    return Broken(live["kind"], metadata.namespace, metadata.name, metadata.generation, message)
+    try:
+        status = PolicyStatus.model_validate(live.get("status") or {})
+    except ValidationError:
+        status = PolicyStatus()
+    return Broken(live["kind"], metadata, message, status)
 
 
 def propagation_of(live: Manifest) -> PropagationPolicy | Broken:
@@ -134,14 +140,9 @@ def override_of(live: Manifest) -> OverridePolicy | Broken:
 
 
 def _valid(live: Manifest, model: type[P]) -> P | Broken:
-    live = {name: value for name, value in live.items() if name != "status"}
     if denials := validate(live).denials:
         return _broken(live, "; ".join(str(denial) for denial in denials))
-    try:
-        return model.model_validate(live)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        return _broken(live, f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}")
+    return model.model_validate(live)
 
 
 def cluster_of(live: Manifest) -> Cluster:

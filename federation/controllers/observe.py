@@ -17,6 +17,7 @@ from federation.controllers.keys import Key
 from federation.controllers.kinds import Record, Template
 from federation.controllers.schedule import Schedule
 from federation.kube.errors import NotFound
+from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.members.fleet import Fleet
 from policies import workloads
@@ -120,7 +121,7 @@ class Observe:
             health=workload.health(copy.live),
             replicas=workload.replicas(copy.live),
             ready=workload.ready(copy.live),
-            status=workload.whole_status(copy.live),
+            status=copy.live["status"] or None if workloads.is_whole(ref.resource.group, ref.resource.kind) else None,
         )
 
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
@@ -128,14 +129,16 @@ class Observe:
             return False
         workload = workloads.of(ref.resource.group, ref.resource.kind)
         copies = {target.name: self._copy(ref, target.name) for target in record.spec.clusters}
-        status = workload.roll_up(template.generation, template.replicas, copies, template.status, utc_now())
-        if status is None or all(template.status.get(name) == value for name, value in status.items()):
+        status = workload.roll_up(
+            copies, generation=template.generation, previous=template.status, now=utc_now()
+        )
+        if status is None or status == template.status:
             return False
+        body = {"status": difference(template.status, status)}
         with suppress(NotFound):
             answer = await self._host.api.patch(
-                ref.resource, ref.name, ref.namespace, {"status": status}, subresource="status",
-                manager=FIELD_MANAGER,
-            )  # fmt: skip
+                ref.resource, ref.name, ref.namespace, body, subresource="status", manager=FIELD_MANAGER
+            )
             self._host.observe_template(ref, answer)
         return True
 

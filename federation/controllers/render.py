@@ -7,6 +7,7 @@ from typing import NamedTuple
 import orjson
 from cachetools import LRUCache
 
+from federation.controllers.documents import Yaml
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Record, Template
 from federation.kube.ref import Ref
@@ -14,6 +15,9 @@ from policies.api.cluster import Cluster
 from policies.overriders import Override, overrides_for
 from policies.rendering import Rendered, render
 from policies.verdicts import Verdict
+
+
+_YAML = Yaml()
 
 
 class _Key(NamedTuple):
@@ -34,7 +38,7 @@ class Renderer:
         """Return the manifest for a cluster, or why there is none."""
         target = next(t for t in record.spec.clusters if t.name == cluster.metadata.name)
         policies = self._host.overrides(ref.namespace)
-        overrides = overrides_for(subject_of(ref, template.labels), cluster, policies)
+        overrides = overrides_for(subject_of(ref, template.labels), cluster, policies, _YAML)
         key = _Key(template.manifest, target.replicas, target.completions, overrides)
         if (rendered := self._rendered.get(key)) is None:
             rendered = render(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from federation.controllers.brake import Brake
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
-from federation.kube.api import Manifest
 from federation.kube.errors import NotFound
+from federation.kube.merge import difference
 from federation.kube.ref import Ref
+from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
 from policies import placement
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference, TargetCluster
@@ -88,7 +88,7 @@ class Schedule:
         current = record.spec.policy if record else None
         present = self._host.policy_of(record) if record else None
         if isinstance(present, Broken):
-            return Verdict("PolicyInvalid", f"{present.kind} {present.name} is not valid: {present.message}")
+            return Verdict("PolicyInvalid", f"{present.kind} {present.metadata.name} is not valid: {present.message}")
         if template.excluded:
             return None
         subject = subject_of(ref, template.labels)
@@ -116,6 +116,12 @@ class Schedule:
         decision = placement.place(
             _facts(ref, template), policy.spec.placement, clusters, before.clusters
         )
+        placed = policy.spec.placement
+        shares = placement.completions(template.completions, placed, decision.clusters, template.uid)
+        targets = [
+            TargetCluster(name=target.name, replicas=target.replicas, completions=shares.get(target.name))
+            for target in decision.clusters
+        ]
         spec = BindingSpec(
             resource=resource,
             policy=PolicyReference(
@@ -125,7 +131,7 @@ class Schedule:
             ),
             conflict_resolution=policy.spec.conflict_resolution,
             preserve_resources_on_deletion=policy.spec.preserve_resources_on_deletion,
-            clusters=list(decision.clusters),
+            clusters=targets,
             evictions=before.evictions,
         )
         return spec, decision.verdict or _scheduled(decision.clusters)
@@ -155,7 +161,7 @@ class Schedule:
                 "finalizers": sorted({*metadata.finalizers, FINALIZER}),
                 "ownerReferences": [_owner(ref, template)],
             },
-            "spec": _replacing(record.spec.dump(), spec.dump()),
+            "spec": difference(record.spec.dump(), spec.dump()),
         }
         answer = await self._host.api.patch(resource, name, namespace, body, manager=FIELD_MANAGER)
         self._host.observe_binding(resource, answer)
@@ -277,10 +283,3 @@ def _owner(ref: Ref, template: Template) -> Manifest:
         "uid": template.uid,
         "blockOwnerDeletion": True,
     }
-
-
-def _replacing(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return a merge patch body that leaves exactly `after`: top-level fields that went are nulled."""
-    return {name: None for name in before if name not in after} | after
-
-

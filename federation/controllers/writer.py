@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from federation.controllers.kinds import Record
-from federation.kube.api import Api, Manifest, Resource
+from federation.kube.api import Api
+from federation.kube.resources import Manifest, Resource
 from federation.kube.errors import Conflict, NotFound, NotServed
 from federation.kube.informer import Informer
 from federation.kube.ownership import without

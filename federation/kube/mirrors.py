@@ -9,8 +9,9 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from federation.kube.api import Resource
-from federation.kube.informer import Informer, Key
+from federation.kube.resources import Resource
+from federation.kube.informer import Informer
+from federation.kube.resources import Key
 
 T = TypeVar("T")
 Make = Callable[[Resource], Informer[T]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from federation.kube.api import Resource
+from federation.kube.resources import Resource
 
 
 class Ref(NamedTuple):

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from federation.kube.api import Api, Resource
+from federation.kube.api import Api
+from federation.kube.resources import Resource
 from federation.members.member import Listener, Member
 
 log = logging.getLogger(__name__)

@@ -10,9 +10,11 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import Any, Protocol
 
-from federation.kube.api import Api, Resource
+from federation.kube.api import Api
+from federation.kube.resources import Resource
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
@@ -66,6 +68,11 @@ class Member:
         """Whether writes are worth trying: the API server answered last time."""
         return self._open.is_set()
 
+    def mirror_failure(self, resource: Resource) -> ApiError | None:
+        """Return why a kind can't be listed in this member, if it can't."""
+        informer = self.copies[resource]
+        return informer.failure if informer else None
+
     def park(self, key: Hashable, again: Callable[[], None]) -> None:
         """Call `again` once this member is available."""
         self._parked[key] = again
@@ -109,28 +116,34 @@ class Member:
     # Health
 
     async def _probe_forever(self) -> None:
-        surveyed = -SURVEY_PERIOD
         loop = asyncio.get_running_loop()
+        surveyed = -SURVEY_PERIOD
         while True:
             answered = await self._probe()
-            if answered and (loop.time() - surveyed > SURVEY_PERIOD or not self.health.ready):
+            if answered and (not self.health.ready or loop.time() - surveyed > SURVEY_PERIOD):
                 answered = await self._survey()
                 surveyed = loop.time()
             if answered:
                 self._open_up()
-            period = PROBE_PERIOD if self.health.ready else RETRY_PERIOD
-            self._probe_now.clear()
-            try:
-                async with asyncio.timeout(period * random.uniform(0.8, 1.0)):
-                    await self._probe_now.wait()
-            except TimeoutError:
-                pass
+            await self._until_next_probe(PROBE_PERIOD if self.health.ready else RETRY_PERIOD)
+
+    async def _until_next_probe(self, period: float) -> None:
+        """Wait, but not when a request got no answer or the watch that is always open was torn."""
+        loop = asyncio.get_running_loop()
+        due, was_connected = loop.time() + period * random.uniform(0.8, 1.0), self.namespaces.connected
+        while (left := due - loop.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._probe_now.wait(), min(left, 0.5))
+                break
+            if was_connected and not self.namespaces.connected:
+                break
+            was_connected = self.namespaces.connected
+        self._probe_now.clear()
 
     async def _probe(self) -> bool:
         try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                await self.api.ready()
-        except (ApiError, TimeoutError) as error:
+            await self.api.text("/readyz", timeout=PROBE_TIMEOUT)
+        except ApiError as error:
             self._failed(error)
             return False
         return True

@@ -1,0 +1,280 @@
+"""The federation in one process: builds everything, says who listens to whom, and carries it as one task tree.
+
+Level-triggered from end to end: a change names keys, nothing more. schedule runs before apply, apply before observe,
+each for the keys it was told; whoever finishes tells the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+from federation.controllers.apply import Apply
+from federation.controllers.clusters import Clusters
+from federation.controllers.host import Host, Override, PolicyKey, Propagation
+from federation.controllers.keys import Key
+from federation.controllers.kinds import Broken
+from federation.controllers.observe import Observe
+from federation.controllers.report import Report, override_key, policy_keys
+from federation.controllers.schedule import Schedule
+from federation.controllers.writer import Writer
+from federation.kube.api import Api
+from federation.kube.config import from_dict
+from federation.kube.controller import Controller
+from federation.kube.discovery import Discovery
+from federation.kube.ref import Ref
+from federation.kube.resources import Resource
+from federation.members.fleet import Fleet
+from federation.metrics import Metrics
+from federation.settings import Settings
+from policies.api.cluster import Cluster
+from policies.matching import group_of
+from policies.verdicts import Verdict
+
+log = logging.getLogger(__name__)
+
+CLUSTER_PERIOD = 60.0
+"""Seconds between two looks at a Cluster's Secret and status when nothing calls for one."""
+
+
+class Federation:
+    """The reconcilers over one host, wired. `run` carries them; `ready` is set once the first backlog is known."""
+
+    def __init__(self, api: Api, host_id: str, settings: Settings, metrics: Metrics) -> None:
+        self._settings, self._metrics = settings, metrics
+        self.ready = asyncio.Event()
+        self.host = Host(api, Discovery(api), self)
+        self.fleet = Fleet(host_id, self, self._connect)
+        self._schedule = Schedule(self.host, self.fleet, self._dispatch)
+        self._apply = Apply(self.host, self.fleet, self._schedule, Writer(api, host_id), self._look)
+        self._observe = Observe(
+            self.host, self.fleet, self._schedule, self._apply, self._queued, self._running, self._reported
+        )
+        self._report = Report(self.host)
+        workers = settings.workers
+        observe = metrics.reconciled
+        self.schedule = Controller("schedule", self._schedule, workers=workers, observe=observe)
+        self.observe = Controller("observe", self._observe, workers=workers, observe=observe)
+        self.report = Controller("report", self._report, workers=2, observe=observe)
+        self._clusters = Clusters(self.host, self.fleet, self._held, self.health_changed)
+        self.clusters = Controller("clusters", self._clusters, workers=4, observe=observe)
+        self.applies: dict[str, Controller[Key]] = {}
+        self._carried: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._last: dict[str, Cluster] = {}
+
+    async def run(self) -> None:
+        """Mirror, then reconcile, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            group.create_task(self.fleet.run(), name="fleet")
+            group.create_task(self.host.run(), name="host")
+            await self.host.synced()
+            gc.freeze()  # what a first list brings lives long: keep the collector from walking it
+            for controller in (self.clusters, self.schedule, self.observe, self.report):
+                group.create_task(controller.run(), name=controller.name)
+            self.ready.set()
+            log.info("reconciling: %d policies, %d bindings, %d clusters", sum(1 for _ in self.host.policies()),
+                     sum(1 for _ in self.host.bound()), len(self.host.clusters))  # fmt: skip
+            while True:
+                await asyncio.sleep(CLUSTER_PERIOD)
+                for _, name in self.host.clusters.keys():
+                    self.clusters.queue.add(name)
+
+    async def _connect(self, name: str, kubeconfig: dict[str, Any]) -> Api:
+        configuration = await from_dict(kubeconfig)
+        return Api(
+            configuration, in_flight=self._settings.member_in_flight, observe=self._metrics.requests(name)
+        )
+
+    # What the host says
+
+    def template_changed(self, ref: Ref) -> None:
+        self.schedule.queue.add(ref)
+
+    def binding_changed(self, ref: Ref) -> None:
+        self.schedule.queue.add(ref)
+
+    def templates_synced(self, resource: Resource) -> None:
+        """Bindings whose templates are not in the first list want a look, too."""
+        for ref, _ in self.host.bound():
+            if ref.resource == resource:
+                self.schedule.queue.add(ref)
+
+    def kinds_changed(self, resources: frozenset[Resource]) -> None:
+        self.fleet.want(resources)
+
+    def propagation_changed(self, key: PolicyKey, old: Propagation | None, new: Propagation | None) -> None:
+        for group, kind in _selected(old) | _selected(new):
+            for ref in self.host.templates_of(group, kind):
+                self.schedule.queue.add(ref)
+        for ref, record in self.host.bound():
+            if key in policy_keys(record):
+                self.schedule.queue.add(ref)
+        self._report_on(key)
+
+    def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None:
+        kinds = _selected(old) | _selected(new)
+        everything = any(policy is not None and not _selected(policy) for policy in (old, new))
+        for ref, record in self.host.bound():
+            if key[1][0] in ("", ref.namespace) and (
+                everything or (ref.resource.group, ref.resource.kind) in kinds
+            ):
+                self._dispatch(ref)
+                for concerned in policy_keys(record):
+                    self._report_on(concerned)
+        self._report_on(key)
+
+    def cluster_changed(self, name: str) -> None:
+        cluster, before = self.host.clusters.get(("", name)), self._last.pop(name, None)
+        if cluster is not None:
+            self._last[name] = cluster
+        self.clusters.queue.add(name)
+        if _matters(cluster) == _matters(before):
+            return
+        for resource, informer in self.host.templates:
+            for key in informer.keys():
+                self.schedule.queue.add(Ref(resource, *key))
+        for ref, record in self.host.bound():
+            if record.targets(name):
+                self.schedule.queue.add(ref)
+        if cluster is not None and cluster.metadata.deletion_timestamp:
+            self._look_at_all(name)
+
+    # What the members say
+
+    def copy_changed(self, cluster: str, ref: Ref) -> None:
+        self._look(Key(cluster, ref))
+        if (record := self.host.binding(ref)) is not None and record.deleting:
+            self.schedule.queue.add(ref)
+        self._let_go(cluster)
+
+    def copies_synced(self, cluster: str, resource: Resource) -> None:
+        for ref, record in self.host.bound():
+            if ref.resource == resource and record.targets(cluster):
+                self._look(Key(cluster, ref))
+                if record.deleting:
+                    self.schedule.queue.add(ref)
+        self._let_go(cluster)
+
+    def health_changed(self, cluster: str) -> None:
+        self.clusters.queue.add(cluster)
+        member = self.fleet.get(cluster)
+        if member is not None and cluster not in self.applies:
+            self._start_apply(cluster)
+        for ref, record in self.host.bound():
+            if record.targets(cluster):
+                self._look(Key(cluster, ref))
+                self.observe.queue.add(ref)
+
+    def _let_go(self, cluster: str) -> None:
+        if (leaving := self.host.clusters.get(("", cluster))) and leaving.metadata.deletion_timestamp:
+            self.clusters.queue.add(cluster)
+
+    # From one reconciler to the next
+
+    def _start_apply(self, cluster: str) -> None:
+        """Give a member workers of its own, so that it holds up nobody else."""
+
+        async def apply(key: Key) -> float | None:
+            try:
+                return await self._apply(key)
+            finally:
+                self.observe.queue.add(key.ref)
+
+        assert self._group is not None
+        controller = Controller(
+            "apply", apply, workers=self._settings.workers, observe=self._metrics.reconciled
+        )
+        self.applies[cluster] = controller
+        self._carried[cluster] = self._group.create_task(controller.run(), name=f"apply-{cluster}")
+
+    def _look(self, key: Key) -> None:
+        if (controller := self.applies.get(key.cluster)) is not None:
+            controller.queue.add(key)
+
+    def _look_at_all(self, cluster: str) -> None:
+        if (member := self.fleet.get(cluster)) is not None:
+            for resource, informer in member.copies:
+                for key in informer.keys():
+                    self._look(Key(cluster, Ref(resource, *key)))
+
+    def _dispatch(self, ref: Ref) -> None:
+        """Have every copy of a template looked at: those that should be, and those that are."""
+        record = self.host.binding(ref)
+        targets = {target.name for target in record.spec.clusters} if record else set()
+        for member in self.fleet:
+            if member.name in targets or member.copies.get(ref.resource, ref.key) is not None:
+                self._look(Key(member.name, ref))
+        self.observe.queue.add(ref)
+
+    def _queued(self, ref: Ref) -> bool:
+        """Whether somebody has yet to look at a template or at one of its copies for the first time since a change."""
+        if self.schedule.queue.waiting(ref) or self.schedule.queue.running(ref):
+            return True
+        record = self.host.binding(ref)
+        targets = record.spec.clusters if record else ()
+        return any(self._awaited(target.name, ref) for target in targets)
+
+    def _awaited(self, cluster: str, ref: Ref) -> bool:
+        controller = self.applies.get(cluster)
+        if controller is not None and controller.queue.waiting(Key(cluster, ref)):
+            return True
+        if self._clusters.health(cluster) is None:
+            return self.host.clusters.get(("", cluster)) is not None  # not probed yet; that it was, brings the key back
+        member = self.fleet.get(cluster)
+        if member is None or not member.available or member.copies.synced(ref.resource):
+            return False
+        return member.mirror_failure(ref.resource) is None
+
+    def _running(self, ref: Ref) -> bool:
+        return any(controller.queue.running(Key(name, ref)) for name, controller in self.applies.items())
+
+    def _reported(self, ref: Ref) -> None:
+        if (record := self.host.binding(ref)) is not None:
+            for key in policy_keys(record):
+                self._report_on(key)
+        for policy in self.host.overrides(ref.namespace):
+            if not _selected(policy) or (ref.resource.group, ref.resource.kind) in _selected(policy):
+                self._report_on(override_key(policy))
+
+    def _report_on(self, key: PolicyKey) -> None:
+        self._report.note(key)
+        self.report.queue.add(key)
+
+    def _held(self, cluster: str) -> Verdict | None:
+        """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
+        if count := self._schedule.brake.held_by_cluster()[cluster]:
+            return Verdict(
+                "DeletionsHeld",
+                f"{count} deletions are held: their templates vanished at once without a recorded deletion; apply the "
+                "templates again, or delete their bindings to go on",
+            )
+        if count := len(self._apply.kept.get(cluster, ())):
+            return Verdict(
+                "CopiesKept",
+                f"{count} objects carry this host's label but no binding accounts for them; apply their templates "
+                "again, or delete them in the cluster (kubectl delete -l federation.atoll.dev/host)",
+            )
+        return None
+
+
+def _selected(policy: Propagation | Override | None) -> set[tuple[str, str]]:
+    """Return (group, kind) of what a policy selects; a policy that is not valid selects nothing."""
+    if policy is None or isinstance(policy, Broken):
+        return set()
+    return {(group_of(selector.api_version), selector.kind) for selector in policy.spec.resource_selectors}
+
+
+def _matters(cluster: Cluster | None) -> object:
+    """What of a Cluster can move templates: not its health, nor its numbers."""
+    if cluster is None:
+        return None
+    return (
+        cluster.metadata.labels,
+        cluster.spec,
+        cluster.status.apis,
+        bool(cluster.metadata.deletion_timestamp),
+    )

@@ -1,0 +1,46 @@
+"""atoll controller: the controller process, the same as `python -m federation`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from federation.cli.host import Context, Kubeconfig
+from federation.settings import NAMESPACE, Settings, Webhook, identity
+
+
+def controller(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Annotated[str, typer.Option(help="Atoll's namespace on the host.")] = NAMESPACE,
+    host_id: Annotated[
+        str, typer.Option(metavar="ID", help="Take up the members of the host that had this id.")
+    ] = "",
+    metrics_port: Annotated[int, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = 8080,
+    metrics_address: Annotated[str, typer.Option(help="Address they listen on.")] = "127.0.0.1",
+    webhook_port: Annotated[int, typer.Option(help="Port of the webhooks; 0 serves none.")] = 0,
+    webhook_address: Annotated[str, typer.Option(help="Address they listen on.")] = "127.0.0.1",
+    webhook_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Their certificate (PEM).")] = None,
+    webhook_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
+) -> None:
+    """Run the controller until it is told to stop."""
+    from federation.__main__ import run  # kopf is needed by this command only
+
+    webhook = None
+    if webhook_port:
+        if webhook_cert is None or webhook_key is None:
+            raise typer.BadParameter("--webhook-port needs --webhook-cert and --webhook-key")
+        webhook = Webhook(webhook_port, str(webhook_cert), str(webhook_key), webhook_address)
+    settings = Settings(
+        kubeconfig=kubeconfig,
+        context=context,
+        namespace=namespace,
+        host_id=host_id,
+        identity=identity(),
+        metrics_port=metrics_port,
+        metrics_address=metrics_address,
+        webhook=webhook,
+    )
+    raise typer.Exit(run(settings))

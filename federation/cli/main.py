@@ -1,0 +1,35 @@
+"""atoll: the command line. One module for each group of commands; this one puts them together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from federation.cli import install, members, placements
+from federation.cli.controller import controller
+from federation.cli.sandbox import sandbox
+
+app = typer.Typer(
+    name="atoll",
+    help="Runs applications on many Kubernetes clusters: apply to the host, Atoll places them on members.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(sandbox, name="sandbox")
+app.command("install")(install.install_command)
+app.command("join")(members.join_command)
+app.command("unjoin")(members.unjoin_command)
+app.command("placements")(placements.placements_command)
+app.command("controller")(controller)
+
+
+@app.command()
+def version(
+    output: Annotated[str, typer.Option("-o", "--output", help="text or json")] = "text",
+) -> None:
+    """Print the version of this program."""
+    from importlib.metadata import version as installed
+
+    number = installed("atoll")
+    typer.echo(f'{{"version": "{number}"}}' if output == "json" else f"atoll {number}")

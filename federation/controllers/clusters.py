@@ -1,0 +1,246 @@
+"""clusters: keep the fleet connected as the Clusters say, and their status true.
+
+Writes to a Cluster only what changed: no heartbeat. A Cluster that is being deleted is let go once the member holds
+nothing of ours any more; a member that cannot be asked holds it until `atoll unjoin --detach`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import yaml
+
+from federation.controllers.host import Host
+from federation.controllers.kinds import CLUSTER
+from federation.controllers.observe import utc_now
+from federation.kube.resources import Manifest
+from federation.kube.errors import NotFound
+from federation.members.fleet import Fleet
+from federation.members.health import (
+    NOT_READY_TAINT,
+    UNREACHABLE_TAINT,
+    Health,
+    ready_condition,
+    taint_for,
+)
+from federation.members.join import FINALIZER, SECRETS
+from federation.members.member import Member
+from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
+from policies.api.meta import Condition, Taint
+from policies.observation import Stamp, Status, condition
+from policies.verdicts import Verdict
+
+log = logging.getLogger(__name__)
+
+FIELD_MANAGER = "atoll-clusters"
+CREDENTIALS_RECHECK = 30.0
+"""Seconds between looks at the Secret of a cluster that refuses our credentials."""
+
+
+class _NoCredentials(Exception):
+    """A Cluster that can't be connected until somebody mends its Secret."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.health = Health(False, reason, message)
+
+
+class Clusters:
+    """Reconciles one Cluster.
+
+    `held(cluster)` says what is held there, or None; `judged(cluster)` is called when it can't be connected at all.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        fleet: Fleet,
+        held: Callable[[str], Verdict | None],
+        judged: Callable[[str], None],
+    ) -> None:
+        self._host, self._fleet, self._held, self._judged = host, fleet, held, judged
+        self._problems: dict[str, Health] = {}
+
+    async def __call__(self, name: str) -> float | None:
+        cluster = self._host.clusters.get(("", name))
+        if cluster is None:
+            self._fleet.disconnect(name)
+            return None
+        again = await self._connect(cluster)
+        if cluster.metadata.deletion_timestamp and self._empty(name):
+            await self._let_go(cluster)
+            return None
+        await self._write_taints(cluster)
+        await self._write_status(cluster)
+        return again
+
+    async def _connect(self, cluster: Cluster) -> float | None:
+        name = cluster.metadata.name
+        try:
+            kubeconfig, token = await self._credentials(cluster)
+        except _NoCredentials as problem:
+            if self._problems.get(name) != problem.health:
+                self._problems[name] = problem.health
+                self._judged(name)
+            return CREDENTIALS_RECHECK
+        self._problems.pop(name, None)
+        self._fleet.connect(name, kubeconfig, token, cluster_uid=cluster.status.cluster_uid)
+        member = self._fleet.get(name)
+        return CREDENTIALS_RECHECK if member is None or not member.health.ready else None
+
+    async def _credentials(self, cluster: Cluster) -> tuple[dict[str, Any], str]:
+        if (reference := cluster.spec.secret_ref) is None:
+            raise _NoCredentials("NoSecret", "spec.secretRef is not set; run `atoll join`")
+        try:
+            secret = await self._host.api.get(SECRETS, reference.name, reference.namespace)
+            return _kubeconfig(secret)
+        except NotFound:
+            where = f"Secret {reference.namespace}/{reference.name}"
+            raise _NoCredentials("NoSecret", f"{where} does not exist; run `atoll join` again") from None
+        except ValueError as error:
+            raise _NoCredentials("BadSecret", str(error)) from None
+
+    def health(self, name: str) -> Health | None:
+        """Return what is known of a cluster's health, or None before the first probe."""
+        if (problem := self._problems.get(name)) is not None:
+            return problem
+        member = self._fleet.get(name)
+        return member.health if member and member.health.reason != "NotProbed" else None
+
+    # Status
+
+    async def _write_status(self, cluster: Cluster) -> None:
+        name, before = cluster.metadata.name, cluster.status
+        if (health := self.health(name)) is None:
+            return
+        conditions = self._conditions(cluster, health)
+        update: dict[str, Any] = {"conditions": conditions}
+        member = self._fleet.get(name)
+        if member is not None and member.health.ready:
+            update |= _survey(member)
+        status = ClusterStatus.model_validate(before.model_dump() | update)
+        if status == before:
+            return
+        await self._patch(name, {"status": status.dump()}, subresource="status")
+
+    def _conditions(self, cluster: Cluster, health: Health) -> list[Condition]:
+        before = cluster.status.conditions
+        last = next((c for c in before if c.type == "Ready"), None)
+        generation, now = cluster.metadata.generation, utc_now()
+        conditions = [ready_condition(health, generation, last, now)]
+        extra = {"Held": self._held(cluster.metadata.name), "Leaving": self._leaving(cluster, health)}
+        for type_, verdict in extra.items():
+            if verdict is not None:
+                true: Status = "True"
+                conditions.append(condition(before, type_, true, verdict, Stamp(generation, now)))
+        return conditions
+
+    def _leaving(self, cluster: Cluster, health: Health) -> Verdict | None:
+        if not cluster.metadata.deletion_timestamp:
+            return None
+        name = cluster.metadata.name
+        if not health.ready:
+            return Verdict(
+                "ClusterNotReady",
+                f"what was propagated to {name} can't be {_verb(cluster)} while it is not ready; "
+                f"run `atoll unjoin {name} --detach` to let it go as it is",
+            )
+        return Verdict("Removing", f"what was propagated to {name} is being {_verb(cluster)}")
+
+    async def _write_taints(self, cluster: Cluster) -> None:
+        """Keep new workloads away from a cluster that is not ready."""
+        if (health := self.health(cluster.metadata.name)) is None:
+            return
+        ours = {NOT_READY_TAINT, UNREACHABLE_TAINT}
+        wanted = taint_for(health)
+        if {taint.key for taint in cluster.spec.taints if taint.key in ours} == ({wanted} - {None}):
+            return
+        taints = [taint for taint in cluster.spec.taints if taint.key not in ours]
+        if wanted is not None:
+            taints.append(Taint(key=wanted, effect="NoSchedule", time_added=utc_now()))
+        await self._patch(
+            cluster.metadata.name,
+            {
+                "metadata": {"resourceVersion": cluster.metadata.resource_version},
+                "spec": {"taints": [taint.dump() for taint in taints]},
+            },
+        )
+
+    # Leaving
+
+    def _empty(self, name: str) -> bool:
+        """Whether the member is known to hold nothing of ours, and no binding names it."""
+        member = self._fleet.get(name)
+        if member is None or not member.available or not member.copies.all_synced():
+            return False
+        if any(record.targets(name) for _, record in self._host.bound()):
+            return False
+        return not any(len(informer) for _, informer in member.copies)
+
+    async def _let_go(self, cluster: Cluster) -> None:
+        finalizers = [f for f in cluster.metadata.finalizers if f != FINALIZER]
+        if reference := cluster.spec.secret_ref:
+            with suppress(NotFound):
+                await self._host.api.delete(SECRETS, reference.name, reference.namespace)
+        await self._patch(
+            cluster.metadata.name,
+            {
+                "metadata": {
+                    "resourceVersion": cluster.metadata.resource_version,
+                    "finalizers": finalizers or None,
+                }
+            },
+        )
+        log.info("cluster %s has left the federation", cluster.metadata.name,
+                 extra={"cluster": cluster.metadata.name})  # fmt: skip
+
+    async def _patch(self, name: str, body: Manifest, subresource: str | None = None) -> None:
+        with suppress(NotFound):
+            answer = await self._host.api.patch(
+                CLUSTER, name, None, body, manager=FIELD_MANAGER, subresource=subresource
+            )
+            self._host.clusters.observe(answer)
+
+
+def _verb(cluster: Cluster) -> str:
+    return "deleted" if cluster.spec.removal == "Delete" else "released"
+
+
+def _kubeconfig(secret: Manifest) -> tuple[dict[str, Any], str]:
+    """Return the kubeconfig in a cluster's Secret and a token that changes with it."""
+    name = secret["metadata"]["name"]
+    try:
+        text = base64.b64decode(secret["data"]["kubeconfig"], validate=True)
+        kubeconfig = yaml.safe_load(text)
+    except KeyError:
+        raise ValueError(f"Secret {name} has no key kubeconfig; run `atoll join` again") from None
+    except (ValueError, yaml.YAMLError):
+        raise ValueError(f"Secret {name}: kubeconfig is no YAML document; run `atoll join` again") from None
+    if not isinstance(kubeconfig, dict):
+        raise ValueError(f"Secret {name}: kubeconfig is no YAML mapping; run `atoll join` again")
+    return kubeconfig, hashlib.sha256(text).hexdigest()
+
+
+def _survey(member: Member) -> dict[str, Any]:
+    total, ready, allocatable = member.nodes
+    return {
+        "cluster_uid": member.cluster_uid,
+        "kubernetes_version": member.version,
+        "apis": [
+            ServedResource(group_version=group_version, kinds=list(kinds))
+            for group_version, kinds in member.discovery.served().items()
+        ],
+        "node_summary": NodeSummary(total=total, ready=ready),
+        "resource_summary": ResourceSummary(
+            allocatable={
+                "cpu": f"{allocatable['cpu']}m",
+                "memory": str(allocatable["memory"]),
+                "pods": str(allocatable["pods"]),
+            }
+        ),
+    }

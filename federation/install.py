@@ -1,0 +1,126 @@
+"""What `atoll install` puts on a host: namespace, kinds, roles and, where it is known, the webhook configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from federation.kube.api import Api
+from federation.kube.discovery import Discovery
+from federation.kube.errors import NotServed
+from federation.kube.resources import Manifest, Resource
+from federation.settings import NAMESPACE
+from federation.webhooks import webhook_configuration
+from policies.api import KINDS
+from policies.api.meta import GROUP
+from policies.api.schema import crds
+
+FIELD_MANAGER = "atoll-install"
+ACCOUNT = "atoll-controller"
+_RBAC = "rbac.authorization.k8s.io/v1"
+
+RESOURCES = {
+    resource.kind: resource
+    for resource in (
+        Resource("", "v1", "namespaces", "Namespace", False),
+        Resource("", "v1", "serviceaccounts", "ServiceAccount"),
+        Resource("", "v1", "secrets", "Secret"),
+        Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False),
+        Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False),
+        Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+        Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
+        Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False),
+        Resource(
+            "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
+            "ValidatingWebhookConfiguration", False,
+        ),
+    )
+}  # fmt: skip
+
+
+def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
+    """Return everything in the order it is applied.
+
+    :param client_config: how the API server reaches the webhooks (see `federation.webhooks`); None leaves them out
+    """
+    webhooks = [webhook_configuration(client_config)] if client_config else []
+    return [_namespace(), *crds(), *_access(), *webhooks]
+
+
+async def install(api: Api, client_config: dict[str, Any] | None = None) -> None:
+    """Apply all of it and wait until the kinds are served."""
+    for manifest in manifests(client_config):
+        if manifest["kind"] == "ValidatingWebhookConfiguration":
+            await _served(api)
+        await apply(api, manifest)
+    await _served(api)
+
+
+async def apply(api: Api, manifest: Manifest) -> None:
+    await api.apply(RESOURCES[manifest["kind"]], manifest, manager=FIELD_MANAGER)
+
+
+async def _served(api: Api, deadline: float = 30.0) -> None:
+    """Wait until the API server serves all our kinds: a CRD takes a moment after it is stored."""
+    async with asyncio.timeout(deadline):
+        while True:
+            discovery = Discovery(api)
+            await discovery.refresh()
+            kinds = [discovery.resource(GROUP, kind.__name__) for kind in KINDS]
+            if all(kinds) and await _answer(api, [kind for kind in kinds if kind]):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def _answer(api: Api, kinds: list[Resource]) -> bool:
+    try:
+        for kind in kinds:
+            await api.latest(kind)
+    except NotServed:
+        return False
+    return True
+
+
+def _namespace() -> Manifest:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+
+
+def _access() -> list[Manifest]:
+    """The controller's account on the host. It reads every kind, since any may be a template; it writes few."""
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
+    anything = ["get", "list", "watch"]
+    writes = ["create", "patch", "update", "delete"]
+    rules = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": anything},
+        {"apiGroups": ["*"], "resources": ["*/status"], "verbs": ["patch"]},
+        {"apiGroups": [GROUP], "resources": ["*"], "verbs": writes},
+        {"nonResourceURLs": ["*"], "verbs": ["get"]},
+    ]
+    secrets = [
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": writes},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": writes},
+    ]
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}},
+        {"apiVersion": _RBAC, "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules},
+        {
+            "apiVersion": _RBAC,
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": ACCOUNT},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
+            "subjects": [subject],
+        },
+        {
+            "apiVersion": _RBAC,
+            "kind": "Role",
+            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
+            "rules": secrets,
+        },
+        {
+            "apiVersion": _RBAC,
+            "kind": "RoleBinding",
+            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT},
+            "subjects": [subject],
+        },
+    ]

@@ -1,0 +1,64 @@
+"""Metrics of one controller process, in Prometheus' terms. Labels are bounded: controllers, clusters, resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class Metrics:
+    """What the process counts; `text` is the exposition."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._reconciles = Histogram(
+            "atoll_reconcile_seconds", "Time of one reconcile.", ("controller", "outcome"),
+            registry=self._registry, buckets=_SECONDS,
+        )  # fmt: skip
+        self._requests = Histogram(
+            "atoll_request_seconds", "Time of one request to an API server.", ("cluster", "verb", "code"),
+            registry=self._registry, buckets=_SECONDS,
+        )  # fmt: skip
+        self._writes = Counter(
+            "atoll_writes_total", "Writes to an API server.", ("cluster", "resource", "code"),
+            registry=self._registry,
+        )  # fmt: skip
+        self._depth = Gauge(
+            "atoll_workqueue_depth", "Keys that wait for a worker.", ("controller",), registry=self._registry
+        )
+        self._lag = Gauge(
+            "atoll_event_loop_lag_seconds", "How late the last timer of the loop was.", registry=self._registry
+        )
+        self._leading = Gauge(
+            "atoll_leading", "1 while this process holds the lease.", registry=self._registry
+        )
+
+    def reconciled(self, controller: str, seconds: float, outcome: str) -> None:
+        self._reconciles.labels(controller, outcome).observe(seconds)
+
+    def requests(self, cluster: str) -> Callable[[str, str, int, float], None]:
+        """Return the observer of one Api."""
+
+        def observe(method: str, what: str, code: int, seconds: float) -> None:
+            self._requests.labels(cluster, method, str(code)).observe(seconds)
+            if method in _WRITES:
+                self._writes.labels(cluster, what, str(code)).inc()
+
+        return observe
+
+    def watch_queue(self, controller: str, length: Callable[[], int]) -> None:
+        """Expose the depth of a queue."""
+        self._depth.labels(controller).set_function(lambda: float(length()))
+
+    def lag(self, seconds: float) -> None:
+        self._lag.set(seconds)
+
+    def leading(self, held: bool) -> None:
+        self._leading.set(1 if held else 0)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
