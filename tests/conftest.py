@@ -1,6 +1,6 @@
 """Real API servers for tests. They start when the first test asks for one and stop after the last.
 
-The fixtures are synchronous: they give addresses and credentials; a test makes its own client in its own loop.
+The fixtures are synchronous: they give addresses and credentials; a test makes a client in its own loop.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class ApiServer:
     """A cluster with a store and an API server; no controller runs: a namespace never ends its deletion."""
 
     plane: ControlPlane
+    binaries: Path
 
     @property
     def path(self) -> Path:
@@ -52,7 +54,7 @@ class ApiServer:
         self.plane.stop()
 
     def start(self) -> None:
-        self.plane.start()
+        self.plane.start(self.binaries)
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,9 @@ def apiserver(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[ApiServer]:
     """One cluster for all tests that need an API server; keep to your `namespace` in it."""
-    plane = ControlPlane(
-        new_plane("test", Role.API_ONLY, 0), clusters_folder / "apiserver", control_plane_binaries
-    )
-    yield from _running([plane], request.config, lambda started: ApiServer(started[0]))
+    plane = ControlPlane(new_plane("test", Role.API_ONLY, 0), clusters_folder / "apiserver")
+    with _running([ApiServer(plane, control_plane_binaries)], request.config) as (server,):
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -104,13 +105,14 @@ def fleet(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[Fleet]:
     """A host and the members m1 and m2."""
-    planes = [
-        ControlPlane(
-            new_plane(name, Role.API_ONLY, index), clusters_folder / "fleet" / name, control_plane_binaries
-        )
-        for index, name in enumerate(("host", "m1", "m2"))
+    names = ("host", "m1", "m2")
+    planes = [new_plane(name, Role.API_ONLY, index) for index, name in enumerate(names)]
+    servers = [
+        ApiServer(ControlPlane(plane, clusters_folder / "fleet" / plane.name), control_plane_binaries)
+        for plane in planes
     ]
-    yield from _running(planes, request.config, _fleet)
+    with _running(servers, request.config) as (host, *members):
+        yield Fleet(host, dict(zip(names[1:], members, strict=True)))
 
 
 @pytest.fixture
@@ -119,21 +121,16 @@ def namespace() -> str:
     return f"test-{uuid.uuid4().hex[:10]}"
 
 
-def _fleet(planes: list[ControlPlane]) -> Fleet:
-    host, *members = planes
-    return Fleet(ApiServer(host), {member.plane.name: ApiServer(member) for member in members})
-
-
-def _running(planes: list[ControlPlane], config: pytest.Config, result: Any) -> Iterator[Any]:
-    """Start all, yield, and stop all, also when a start fails."""
-    config.stash.setdefault(_STARTED, []).extend(planes)
-    try:
-        with ThreadPoolExecutor(len(planes)) as pool:
-            list(pool.map(ControlPlane.start, planes))
-        yield result(planes)
-    finally:
-        with ThreadPoolExecutor(len(planes)) as pool:
-            list(pool.map(ControlPlane.stop, planes))
+@contextmanager
+def _running(servers: list[ApiServer], config: pytest.Config) -> Iterator[list[ApiServer]]:
+    """Start all, and stop all at the end, also when a start fails."""
+    config.stash.setdefault(_STARTED, []).extend(server.plane for server in servers)
+    with ThreadPoolExecutor(len(servers)) as pool:
+        try:
+            list(pool.map(ApiServer.start, servers))
+            yield servers
+        finally:
+            list(pool.map(ApiServer.stop, servers))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -83,9 +83,8 @@ def _obtain(draft: Path, report: Report) -> None:
             report(f"download is not possible here ({failure}); building from source instead")
     if (go := shutil.which("go")) is None:
         raise BinariesMissing(
-            f"the control-plane programs of Kubernetes v{KUBERNETES} are not in {cache_folder()}, and there is no "
-            "way to get them: "
-            "install Go 1.21 or later (https://go.dev/dl), or set "
+            f"the control-plane programs of Kubernetes v{KUBERNETES} are not in {cache_folder()}, and "
+            "there is no way to get them: install Go 1.21 or later (https://go.dev/dl), or set "
             f"{_ASSETS_VARIABLE} to a folder with {', '.join(sorted(PROGRAMS))}"
         )
     build.all_programs(Path(go), draft, report)

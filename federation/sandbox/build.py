@@ -83,9 +83,7 @@ def _run(words: list[str], target: Target, report: Callable[[str], None]) -> Non
 def _follow(readline: Callable[[], str], lines: list[str], what: str, report: Callable[[str], None]) -> None:
     """Collect lines until the end, and report about the progress from time to time."""
     arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
-    reader = threading.Thread(
-        target=lambda: [arrived.put(line) for line in iter(readline, "")] + [arrived.put("")]
-    )
+    reader = threading.Thread(target=_read, args=(readline, arrived))
     reader.start()
     started = reported = time.monotonic()
     while True:
@@ -100,3 +98,10 @@ def _follow(readline: Callable[[], str], lines: list[str], what: str, report: Ca
             reported = now
             report(f"{what}: {len(lines)} packages and modules after {now - started:.0f} s")
     reader.join()
+
+
+def _read(readline: Callable[[], str], arrived: queue.SimpleQueue[str]) -> None:
+    """Pass on every line, and at the end an empty one."""
+    while line := readline():
+        arrived.put(line)
+    arrived.put("")

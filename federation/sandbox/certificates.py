@@ -71,7 +71,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         _write_key(self.files.key, key)
-        self.files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        _write_certificate(self.files.certificate, certificate)
 
     def _issue(
         self,
@@ -96,7 +96,7 @@ class Authority:
             builder = builder.add_extension(alternatives, critical=False)
         certificate = builder.sign(self._key(), hashes.SHA256())
         _write_key(files.key, key)
-        files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        _write_certificate(files.certificate, certificate)
         return files
 
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -146,3 +146,10 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     )
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
+
+
+def _write_certificate(path: Path, certificate: x509.Certificate) -> None:
+    """Write a certificate after its key and whole: where it exists, both are complete."""
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    draft.replace(path)

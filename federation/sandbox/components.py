@@ -9,9 +9,12 @@ from pathlib import Path
 from federation.sandbox.plane import Plane, Role
 
 # Names changed between releases, and an unknown one makes kube-controller-manager exit at once.
+HOST_CONTROLLERS = (
+    "namespace-controller,garbage-collector-controller,serviceaccount-controller,"
+    "serviceaccount-token-controller,root-ca-certificate-publisher-controller"
+)
 _CONTROLLERS = {
-    Role.HOST: "namespace-controller,garbage-collector-controller,serviceaccount-controller,"
-    "serviceaccount-token-controller,root-ca-certificate-publisher-controller",
+    Role.HOST: HOST_CONTROLLERS,
     Role.MEMBER: "*,-node-ipam-controller,-node-route-controller,-cloud-node-lifecycle-controller,"
     "-service-lb-controller",
 }

@@ -32,12 +32,11 @@ _USERS = {
 
 
 class ControlPlane:
-    """The cluster `plane` in `folder`, run by the programs in the folder `binaries`."""
+    """The cluster `plane` in `folder`."""
 
-    def __init__(self, plane: Plane, folder: Path, binaries: Path) -> None:
+    def __init__(self, plane: Plane, folder: Path) -> None:
         self.plane = plane
         self.layout = Layout(folder)
-        self._binaries = binaries
 
     @property
     def processes(self) -> list[Process]:
@@ -64,22 +63,22 @@ class ControlPlane:
         """Requests to the API server as a cluster administrator."""
         return Endpoint(self.plane.url, self.layout.certificate("ca"), self.admin)
 
-    def start(self) -> None:
-        """Start what does not run and wait until the cluster serves its role.
+    def start(self, binaries: Path) -> None:
+        """Start what does not run of the programs in `binaries`; wait until the cluster serves its role.
 
         :raises ComponentFailed: a program ended, or was not ready in time; the text shows the end of its log.
         """
         self._prepare()
-        self._start("etcd")
-        self._start("kube-apiserver")
+        self._start(binaries, "etcd")
+        self._start(binaries, "kube-apiserver")
         endpoint = self.endpoint()
         self._wait("kube-apiserver", lambda: endpoint.request("GET", "/readyz").status == 200)
         if self.plane.role is Role.API_ONLY:
             return
-        self._start("kube-controller-manager")
+        self._start(binaries, "kube-controller-manager")
         if self.plane.role is Role.MEMBER:
-            self._start("kube-scheduler")
-            self._start_nodes(endpoint)
+            self._start(binaries, "kube-scheduler")
+            self._start_nodes(binaries, endpoint)
         accounts = "/api/v1/namespaces/default/serviceaccounts/default"
         self._wait("kube-controller-manager", lambda: endpoint.request("GET", accounts).status == 200)
 
@@ -88,11 +87,11 @@ class ControlPlane:
         for process in reversed(self.processes):
             process.stop(deadline)
 
-    def _start_nodes(self, endpoint: Endpoint) -> None:
+    def _start_nodes(self, binaries: Path, endpoint: Endpoint) -> None:
         kwok.register_nodes(endpoint, self.plane)
         if Process(self.layout.folder, "kwok").running() is None:
             kwok.release_leases(endpoint)
-        self._start("kwok")
+        self._start(binaries, "kwok")
         self._wait("kwok", lambda: kwok.nodes_are_ready(endpoint, self.plane))
 
     def _prepare(self) -> None:
@@ -115,11 +114,11 @@ class ControlPlane:
             write(self.layout.kubeconfig(name), config)
         (self.layout.folder / "stages.yaml").write_text(kwok.stages())
 
-    def _start(self, program: str) -> None:
+    def _start(self, binaries: Path, program: str) -> None:
         process = Process(self.layout.folder, program)
         # kwok keeps a folder of its own in the home folder unless told otherwise.
         environment = {"KWOK_WORKDIR": str(self.layout.folder / "kwok")}
-        process.start([self._binaries / program, *arguments(program, self.plane, self.layout)], environment)
+        process.start([binaries / program, *arguments(program, self.plane, self.layout)], environment)
 
     def _wait(self, program: str, ready: Callable[[], bool]) -> None:
         """Wait until `ready`, or fail with the log of the program that is the cause."""
