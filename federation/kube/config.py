@@ -22,7 +22,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from kubernetes.aio.config import ConfigException
 from kubernetes.aio.config.kube_config import KubeConfigLoader
 
-from .credentials import BearerToken, file_token, plugin_token, run_plugin
+from .credentials import BearerToken, file_token, plugin_token, run_plugin, token_in
 from .errors import BadConfiguration
 
 __all__ = ["Configuration", "from_dict", "from_file", "in_cluster", "load", "open_session"]
@@ -121,7 +121,7 @@ async def _token_hook(user: dict[str, Any], cluster: Kubeconfig) -> BearerToken 
     ):
         if given in status:
             user[field] = base64.b64encode(status[given].encode()).decode()
-    return BearerToken(plugin_token(plugin, cluster)) if "token" in status else None
+    return BearerToken(plugin_token(plugin, cluster), token_in(status)) if "token" in status else None
 
 
 async def _completed(configuration: Configuration, hook: BearerToken | None) -> Configuration:

@@ -40,9 +40,9 @@ class BearerToken:
     A read that fails leaves the former token in place, for the server to judge.
     """
 
-    def __init__(self, read: Callable[[], Awaitable[Token]]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Token]], token: Token | None = None) -> None:
         self._read = read
-        self._token: Token | None = None
+        self._token = token
         self._reading = asyncio.Lock()
 
     async def __call__(self, configuration: _Configuration) -> None:
@@ -88,9 +88,17 @@ def plugin_token(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> Calla
         status = await run_plugin(plugin, cluster)
         if "token" not in status:
             raise BadConfiguration(f"credential plugin {plugin['command']} gave no token")
-        return Token(status["token"], time.monotonic() + _remaining(status.get("expirationTimestamp")))
+        return token_in(status)
 
     return read
+
+
+def token_in(status: Mapping[str, Any]) -> Token:
+    """The token of an ExecCredential's status, due some time before it expires."""
+    if (expires := status.get("expirationTimestamp")) is None:
+        return Token(status["token"], math.inf)
+    left = (datetime.fromisoformat(expires) - datetime.now(UTC)).total_seconds()
+    return Token(status["token"], time.monotonic() + left - _MARGIN)
 
 
 async def run_plugin(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,12 +151,6 @@ def _plugin_environment(plugin: Mapping[str, Any], cluster: Mapping[str, Any]) -
     credential = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec}
     added = {variable["name"]: variable["value"] for variable in plugin.get("env") or ()}
     return {**os.environ, **added, "KUBERNETES_EXEC_INFO": orjson.dumps(credential).decode()}
-
-
-def _remaining(expires: str | None) -> float:
-    if expires is None:
-        return math.inf
-    return (datetime.fromisoformat(expires) - datetime.now(UTC)).total_seconds() - _MARGIN
 
 
 def _header(token: Token) -> str:

@@ -65,7 +65,7 @@ class Discovery:
     async def _discover(self, root: str) -> list[Resource]:
         answer = await self._api.request("GET", root, accept=_ACCEPT)
         if answer.get("kind") == "APIGroupDiscoveryList":
-            return list(_aggregated(answer))
+            return list(self._aggregated(answer))
         found: list[Resource] = []
         for group, version in _group_versions(answer):
             path = f"/apis/{group}/{version}" if group else f"/api/{version}"
@@ -73,20 +73,28 @@ class Discovery:
                 types = await self._api.request("GET", path)
             except StatusError as error:  # an aggregated API server that is down takes only itself away
                 log.warning("discovery of %s: %s", path, error)
+                found.extend(self._known(group, version))
                 continue
             found.extend(_classic(group, version, types["resources"]))
         return found
 
+    def _aggregated(self, answer: Manifest) -> Iterator[Resource]:
+        for item in answer["items"]:
+            group = item["metadata"].get("name", "")
+            for served in item["versions"]:
+                version, entries = served["version"], served.get("resources", ())
+                if not entries and served.get("freshness") == "Stale":
+                    yield from self._known(group, version)
+                for entry in entries:
+                    if kind := entry.get("responseKind", {}).get("kind"):
+                        yield Resource(
+                            group, version, entry["resource"], kind, entry["scope"] == "Namespaced"
+                        )
 
-def _aggregated(answer: Manifest) -> Iterator[Resource]:
-    for item in answer["items"]:
-        group = item["metadata"].get("name", "")
-        for served in item["versions"]:
-            for entry in served.get("resources", ()):
-                kind = entry.get("responseKind", {}).get("kind", "")
-                if kind:
-                    namespaced = entry["scope"] == "Namespaced"
-                    yield Resource(group, served["version"], entry["resource"], kind, namespaced)
+    def _known(self, group: str, version: str) -> Iterator[Resource]:
+        """What this group version served before its server went down, which is no proof that it is gone."""
+        for resources in self._by_kind.values():
+            yield from (known for known in resources if (known.group, known.version) == (group, version))
 
 
 def _classic(group: str, version: str, entries: Iterable[Mapping[str, str]]) -> Iterator[Resource]:

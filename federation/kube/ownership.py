@@ -83,7 +83,7 @@ def without(managed_fields: ManagedFields, manager: str) -> list[dict[str, Any]]
 
 
 def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[_Path]:
-    for path in _gaps(manifest, fields, ()):
+    for path in _gaps(manifest, fields or None, ()):  # only below the root does {} own all
         if path not in _UNOWNED:
             yield path
 

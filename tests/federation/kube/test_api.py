@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import aiohttp
 import orjson
 import pytest
 from aiohttp import web
@@ -251,6 +252,31 @@ async def test_a_watch_that_does_not_end_well_says_how(ending: object, error: ty
         with pytest.raises(error) as caught:
             await watched(api)
     assert "xxxx" not in str(caught.value), "errors must not repeat what they read"
+
+
+async def test_a_silent_watch_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("federation.kube.api._WATCH_TIMEOUT", aiohttp.ClientTimeout(sock_read=0.05))
+    script = Script()
+    async with scripted(script.handle) as api:
+        with pytest.raises(Unreachable, match="no answer in time"):
+            await watched(api)
+
+
+async def test_no_way_out_keeps_a_connection() -> None:
+    async def broken(request: web.Request) -> web.Response:
+        return failure(500)
+
+    script = Script()
+    async with scripted(script.handle) as api:
+        connector = api._connection._session.connector  # type: ignore[union-attr]
+        watching = asyncio.create_task(watched(api))
+        await until(lambda: connector._acquired)
+        watching.cancel()
+        await asyncio.wait([watching])
+        script.respond = broken
+        with pytest.raises(ServerError):
+            await api.get(WIDGETS, "a", "shop")
+        assert not connector._acquired
 
 
 async def test_a_large_object_fits_into_a_watch_event() -> None:

@@ -61,6 +61,8 @@ class Queue(RuleBasedStateMachine):
         assert self.queue._dirty == self.wanted
         assert sorted(self.queue._ready) == sorted(self.wanted - set(self.held))
         assert self.queue._timers.keys() == self.later
+        assert {key for key in range(5) if self.queue.waiting(key)} == self.wanted
+        assert {key for key in range(5) if self.queue.running(key)} == set(self.held)
 
     def teardown(self) -> None:
         for timer in self.queue._timers.values():
