@@ -9,8 +9,21 @@ from typing import Any
 from federation.sandbox.endpoint import Endpoint
 from federation.sandbox.errors import ComponentFailed
 from federation.sandbox.plane import Plane
+from federation.sandbox.versions import KUBERNETES, KWOK
 
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+_NODE_INFO = {
+    "architecture": "amd64",
+    "operatingSystem": "linux",
+    "kubeletVersion": f"v{KUBERNETES}",
+    "kubeProxyVersion": "",
+    "containerRuntimeVersion": f"kwok://{KWOK}",
+    "osImage": "kwok",
+    "kernelVersion": "kwok",
+    "bootID": "",
+    "machineID": "",
+    "systemUUID": "",
+}
 _ALLOCATABLE = {"cpu": "1000", "memory": "4Ti", "ephemeral-storage": "10Ti", "pods": "10000"}
 
 
@@ -44,7 +57,12 @@ def _node(plane: Plane, number: int, zone: str) -> dict[str, Any]:
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
         "spec": {"podCIDR": pods, "podCIDRs": [pods]},
-        "status": {"allocatable": _ALLOCATABLE, "capacity": _ALLOCATABLE, "addresses": addresses},
+        "status": {
+            "allocatable": _ALLOCATABLE,
+            "capacity": _ALLOCATABLE,
+            "addresses": addresses,
+            "nodeInfo": _NODE_INFO,
+        },
     }
 
 

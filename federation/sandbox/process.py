@@ -1,8 +1,8 @@
 """Long-running programs of a sandbox: each in its own session, with a log file and a record of its pid.
 
-A program outlives the command that started it. Its record holds pid and creation time: a pid that the system
-gave to another process since is never taken for ours. Its environment names its folder: a program whose record
-is lost, because the command that started it was killed, is found by that (`strays`).
+A program outlives the command that started it. Its record holds pid and creation time: a pid that went to
+another process since is never taken for ours. Its environment names its folder: a program whose record was
+lost, because the command that started it was killed, is found by that (`strays`).
 """
 
 from __future__ import annotations

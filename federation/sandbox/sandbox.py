@@ -173,7 +173,8 @@ class Sandbox:
         clusters.prepare()
 
         def start(plane: Plane) -> Kubeconfig:
-            self._report(f"starting {plane.name} ({plane.role})")
+            if any(part.state != "Running" for part in clusters.components(plane)):
+                self._report(f"starting {plane.name} ({plane.role})")
             return clusters.start(plane)
 
         names = [plane.name for plane in planes]
