@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -186,6 +187,15 @@ async def test_watches_that_end_at_once_are_not_repeated_in_a_hot_loop(script: S
         await until(lambda: script.watch_count == 3)
         assert mirrored.informer._delay >= 0.5  # 0.25, 0.5, ...
         assert mirrored.informer.failure is None
+
+
+async def test_a_busy_server_is_left_alone_for_as_long_as_it_asks(script: Script) -> None:
+    script.lists = [failure(429, "TooManyRequests", headers={"Retry-After": "1"}), listing(5)]
+    async with mirror(script, max_delay=0.01) as mirrored:
+        await until(lambda: mirrored.informer.failure)
+        began = time.monotonic()
+        await mirrored.informer.synced.wait()
+        assert time.monotonic() - began > 0.9
 
 
 async def test_the_first_event_resets_the_back_off(script: Script) -> None:
