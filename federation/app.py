@@ -26,7 +26,7 @@ from federation.kube.controller import Controller
 from federation.kube.discovery import Discovery
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
-from federation.members.fleet import Fleet
+from federation.members.fleet import Connect, Fleet
 from federation.metrics import Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
@@ -42,11 +42,14 @@ CLUSTER_PERIOD = 60.0
 class Federation:
     """The reconcilers over one host, wired. `run` carries them; `ready` is set once the first backlog is known."""
 
-    def __init__(self, api: Api, host_id: str, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, api: Api, host_id: str, settings: Settings, metrics: Metrics, connect: Connect | None = None
+    ) -> None:
+        """`connect` makes the Api of a member; by default one to the server that its kubeconfig names."""
         self._settings, self._metrics = settings, metrics
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
-        self.fleet = Fleet(host_id, self, self._connect)
+        self.fleet = Fleet(host_id, self, connect or self._connect)
         self._schedule = Schedule(self.host, self.fleet, self._dispatch)
         self._apply = Apply(self.host, self.fleet, self._schedule, Writer(api, host_id), self._look)
         self._observe = Observe(
