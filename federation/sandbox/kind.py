@@ -20,6 +20,7 @@ from federation.sandbox.kubeconfig import Kubeconfig, renamed
 from federation.sandbox.plane import Plane, Role
 
 _READY_DEADLINE = "300s"
+_SOURCES = {"docker": "https://docs.docker.com/get-docker", "kind": "https://kind.sigs.k8s.io"}
 
 
 class KindClusters:
@@ -34,14 +35,9 @@ class KindClusters:
 
         :raises ToolMissing: with where to get them.
         """
-        for tool, source in (
-            ("docker", "https://docs.docker.com/get-docker"),
-            ("kind", "https://kind.sigs.k8s.io"),
-        ):
+        for tool in _SOURCES:
             if shutil.which(tool) is None:
-                raise ToolMissing(
-                    f"the provider kind needs {tool} ({source}); without Docker use --provider binaries"
-                )
+                raise _missing(tool)
 
     def start(self, plane: Plane) -> Kubeconfig:
         name = cluster_name(self._sandbox, plane)
@@ -164,8 +160,17 @@ def gateway(network: dict[str, Any]) -> str:
 
 
 def _run(command: list[str], stdin: str = "") -> str:
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True)
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise _missing(command[0]) from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
         raise ComponentFailed(f"`{' '.join(command)}` ended with {done.returncode}:\n{said[-2000:]}")
     return done.stdout
+
+
+def _missing(tool: str) -> ToolMissing:
+    return ToolMissing(
+        f"the provider kind needs {tool} ({_SOURCES[tool]}); without Docker use --provider binaries"
+    )

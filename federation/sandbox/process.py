@@ -64,7 +64,7 @@ class Process:
             record = json.loads(self.record.read_text())
             process = psutil.Process(record["pid"])
             same = abs(process.create_time() - record["created"]) <= _CLOCK_TOLERANCE
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if same and _is_alive(process) else None
         except (FileNotFoundError, psutil.NoSuchProcess, ValueError):
             return None
 
@@ -89,15 +89,30 @@ class Process:
 
 
 def end(processes: Iterable[psutil.Process], deadline: float) -> None:
-    """Stop processes with SIGTERM and, when `deadline` seconds have passed, SIGKILL."""
+    """Stop processes with SIGTERM and, when `deadline` seconds have passed, or where it is 0, SIGKILL."""
     waiting = list(processes)
     for number, patience in ((signal.SIGTERM, deadline), (signal.SIGKILL, 10.0)):
-        if patience <= 0:
-            continue
-        for process in waiting:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-        _, waiting = psutil.wait_procs(waiting, timeout=patience)
+        if patience > 0:
+            for process in waiting:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            waiting = _wait(waiting, patience)
+
+
+def _wait(processes: list[psutil.Process], deadline: float) -> list[psutil.Process]:
+    """Wait until all have ended; return those that have not after `deadline` seconds."""
+    until = time.monotonic() + deadline
+    while (alive := [process for process in processes if _is_alive(process)]) and time.monotonic() < until:
+        time.sleep(0.01)
+    return alive
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether a process runs. A zombie does not: its exit status may be taken late, or never."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def strays(root: Path) -> list[psutil.Process]:
@@ -109,13 +124,3 @@ def strays(root: Path) -> list[psutil.Process]:
             if owner and Path(owner).is_relative_to(root) and process.pid != os.getpid():
                 found.append(process)
     return found
-
-
-def wait_for_exit(process: Process, deadline: float) -> bool:
-    """Whether the program ended within `deadline` seconds."""
-    until = time.monotonic() + deadline
-    while process.running() is not None:
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True

@@ -42,6 +42,11 @@ class Sandbox:
         self.name = name
         self.folder = state.folder_of(name)
         self._report = report
+        folder = self.folder / "clusters"
+        self._providers: dict[str, Clusters] = {
+            "binaries": LocalClusters(folder, report),
+            "kind": KindClusters(folder, name),
+        }
 
     @property
     def kubeconfig(self) -> Path:
@@ -59,6 +64,7 @@ class Sandbox:
 
         :raises SandboxError: a step failed; run again, it goes on from there.
         """
+        self._providers[provider].prepare()
         with state.locked(self.folder):
             wanted = self._planned(members, role, provider)
             state.save(self.folder, wanted)
@@ -162,10 +168,7 @@ class Sandbox:
         )
 
     def _clusters(self, saved: State) -> Clusters:
-        folder = self.folder / "clusters"
-        if saved.provider == "kind":
-            return KindClusters(folder, self.name)
-        return LocalClusters(folder, self._report)
+        return self._providers[saved.provider]
 
     def _start_clusters(self, saved: State, planes: Sequence[Plane]) -> None:
         """Start clusters side by side, then write the kubeconfig of all that have one."""
