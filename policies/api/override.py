@@ -173,7 +173,7 @@ class Overriders(Model):
     """Changes inside fields that hold documents as text."""
     merge: dict[str, Any] | None = None
     """A JSON merge patch (RFC 7386): maps are merged, lists and scalars replaced, null deletes.
-    `kubectl apply` may lose a null unless it is used with `--server-side`; `plaintext` can remove a field without."""
+    `kubectl apply` may lose a null unless used with `--server-side`; `plaintext` removes a field without."""
     plaintext: Annotated[list[PlaintextOverrider], Field(max_length=256)] = []
     """Operations of a JSON patch, in order."""
 
