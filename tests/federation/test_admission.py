@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import threading
-from collections.abc import AsyncIterator, Iterator
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -15,13 +17,12 @@ import orjson
 import pytest
 from kinds import RESOURCES, install_kinds, manifest, overriding, propagation
 
-from federation.admission import register, server
+from federation.admission import register
 from federation.kube.api import Api, Resource
-from federation.kube.config import Configuration, from_dict, open_session
+from federation.kube.config import from_dict, open_session
 from federation.kube.errors import NotFound, ServerError
 from federation.sandbox import ports
 from federation.sandbox.certificates import Authority
-from federation.settings import Webhook
 from federation.webhooks import NAME, handler_id, webhook_configuration
 from policies.api import KINDS
 from policies.api.meta import Manifest
@@ -41,6 +42,7 @@ UNKNOWN = propagation(placement={"clusterAffinity": {"clusterNames": ["m1", "m9"
 BROKEN = overriding(plaintext=[{"path": "spec/replicas", "operator": "remove"}])
 UNREACHABLE: Manifest = {}
 DEADLINE = 20
+SCRIPT = Path(__file__).with_name("webhook_server.py")
 
 
 class Answer(NamedTuple):
@@ -64,87 +66,71 @@ class Client:
             return Answer(response.status, answer.get("message", ""), warnings)
 
 
+class Server:
+    """`webhook_server.py` as a process, at a port that stays the same."""
+
+    def __init__(self, kubeconfig: Path, authority: Authority) -> None:
+        pair, self.port = authority.serving("webhook", ["127.0.0.1"]), ports.free(1)[0]
+        files = (str(pair.certificate), str(pair.key))
+        self._command = [sys.executable, str(SCRIPT), str(kubeconfig), str(self.port), *files, "m1", "m2"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command)
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(DEADLINE)
+
+
 class Admission(NamedTuple):
     """A running webhook server, known to the API server."""
 
     api: Api
     client: Client
-    operator: Operator
-
-
-class Operator:
-    """kopf with our webhooks alone, in a thread: when it ends it cancels every task of its loop."""
-
-    def __init__(self, configuration: Configuration, webhook: Webhook) -> None:
-        self._registry, self._stop = kopf.OperatorRegistry(), threading.Event()
-        register(self._registry, lambda: {"m1", "m2"})
-        self._settings = kopf.OperatorSettings()
-        self._settings.posting.enabled = False
-        self._settings.scanning.disabled = True
-        self._settings.admission.server = server(webhook)
-
-        @kopf.on.login(registry=self._registry)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
-            return kopf.ConnectionInfo(
-                server=configuration.host,
-                ca_path=configuration.ssl_ca_cert,
-                certificate_path=configuration.cert_file,
-                private_key_path=configuration.key_file,
-            )
-
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(
-            kopf.operator(
-                registry=self._registry,
-                settings=self._settings,
-                stop_flag=self._stop,
-                standalone=True,
-                clusterwide=True,
-            )
-        )
-
-    async def stop(self) -> None:
-        self._stop.set()
-        await asyncio.to_thread(self._thread.join)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    folder = tmp_path_factory.mktemp("certificates")
-    return Authority(folder)
-
-
-@pytest.fixture
-async def admission(apiserver: Any, certificates: Authority) -> AsyncIterator[Admission]:
-    configuration = await from_dict(apiserver.kubeconfig)
-    async with Api(configuration) as api, open_session(configuration) as session:
-        await install_kinds(api)
-        client = Client(session, configuration.host)
-        async with running(configuration, api, client, certificates) as operator:
-            yield Admission(api, client, operator)
+    server: Server
 
 
 @asynccontextmanager
-async def running(
-    configuration: Configuration, api: Api, client: Client, certificates: Authority
-) -> AsyncIterator[Operator]:
+async def connected(kubeconfig: dict[str, Any], server: Server) -> AsyncIterator[Admission]:
+    configuration = await from_dict(kubeconfig)
+    async with Api(configuration) as api, open_session(configuration) as session:
+        yield Admission(api, Client(session, configuration.host), server)
+
+
+@pytest.fixture(scope="module")
+def webhook_server(apiserver: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server and its configuration. Other tests use the API server too, so it forgets both in the end."""
-    pair = certificates.serving("webhook", ["127.0.0.1"])
-    port = ports.free(1)[0]
-    operator = Operator(configuration, Webhook(port, str(pair.certificate), str(pair.key)))
-    authority = base64.b64encode(certificates.files.certificate.read_bytes()).decode()
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    server = Server(apiserver.path, authority)
+    bundle = base64.b64encode(authority.files.certificate.read_bytes()).decode()
+
+    async def configure() -> None:
+        async with connected(apiserver.kubeconfig, server) as admission:
+            await install_kinds(admission.api)
+            server.start()
+            config = webhook_configuration({"caBundle": bundle, "url": f"https://127.0.0.1:{server.port}"})
+            await admission.api.apply(CONFIGURATIONS, config, manager="atoll-install")
+            await until(admission.client, manifest(PP, FOREIGN), code=422)
+
+    async def forget() -> None:
+        async with connected(apiserver.kubeconfig, server) as admission:
+            await admission.api.delete(CONFIGURATIONS, NAME)
+            await until(admission.client, manifest(PP, FOREIGN), code=201)
+
     try:
-        config = webhook_configuration({"caBundle": authority, "url": f"https://127.0.0.1:{port}"})
-        await api.apply(CONFIGURATIONS, config, manager="atoll-install")
-        await until(client, manifest(PP, FOREIGN), code=422)
-        yield operator
+        asyncio.run(configure())
+        yield server
+        asyncio.run(forget())
     finally:
-        await operator.stop()
-        await api.delete(CONFIGURATIONS, NAME)
-        await until(client, manifest(PP, FOREIGN), code=201)
+        server.stop()
+
+
+@pytest.fixture
+async def admission(apiserver: Any, webhook_server: Server) -> AsyncIterator[Admission]:
+    async with connected(apiserver.kubeconfig, webhook_server) as admission:
+        yield admission
 
 
 async def until(client: Client, candidate: Manifest, *, code: int) -> None:
@@ -207,20 +193,27 @@ async def test_a_mistake_brought_in_later_is_refused_as_well(admission: Admissio
         await admission.api.apply(policies, bad, manager="kubectl")
 
 
+@pytest.fixture
+async def outage(admission: Admission) -> AsyncIterator[Callable[[], None]]:
+    """Stops the server when called; it is back after the test."""
+    yield admission.server.stop
+    admission.server.start()
+    await until(admission.client, manifest(PP, FOREIGN), code=422)
+
+
 async def test_while_the_server_is_down_policies_wait_and_all_else_goes_on(
-    admission: Admission, namespace: str
+    admission: Admission, outage: Callable[[], None], namespace: str
 ) -> None:
     api, clusters = admission.api, RESOURCES["Cluster"]
     leaving = manifest("Cluster", UNREACHABLE, name=namespace)
     leaving["metadata"]["finalizers"] = ["federation.atoll.dev/test"]
     await api.create(clusters, leaving, manager="kubectl")
-    await admission.operator.stop()
+    outage()
 
     with pytest.raises(ServerError, match="failed calling webhook") as refusal:
         await api.create(RESOURCES[PP], manifest(PP, propagation(), name=namespace), manager="kubectl")
     assert refusal.value.transient
-    binding = await admission.client.create(manifest(RB, BINDING))
-    assert binding == Answer(201, "", [])
+    assert await admission.client.create(manifest(RB, BINDING)) == Answer(201, "", [])
 
     await api.delete(clusters, namespace)
     await api.patch(clusters, namespace, None, {"metadata": {"finalizers": None}}, manager="atoll")
