@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from policies import images
 from policies.api.meta import Manifest
@@ -27,6 +27,9 @@ from policies.patching import Refused, compiled, lookup, merged
 from policies.podspec import replaced, with_containers
 
 Change = Callable[[Manifest], Manifest]
+T = TypeVar("T")
+
+_SHAPES: Mapping[type, str] = {str: "string", list: "list", dict: "map"}
 
 
 class Format(Protocol):
@@ -75,10 +78,9 @@ def _image(overrider: ImageOverrider, manifest: Manifest) -> Manifest:
 
 
 def _with_image(container: Manifest, overrider: ImageOverrider) -> Manifest:
-    if not container.get("image"):
-        return container
     path = f"image of container {container.get('name')}"
-    return container | {"image": _changed_image(container["image"], overrider, path)}
+    text = _expected(container.get("image") or "", str, path)
+    return container | {"image": _changed_image(text, overrider, path)} if text else container
 
 
 def _changed_image(text: str, overrider: ImageOverrider, path: str) -> str:
@@ -90,7 +92,9 @@ def _changed_image(text: str, overrider: ImageOverrider, path: str) -> str:
 
 def _words(field: str, overrider: CommandOverrider, manifest: Manifest) -> Manifest:
     def change(container: Manifest) -> Manifest:
-        words = container.get(field) or []
+        words = _expected(
+            container.get(field) or [], list, f"{field} of container {overrider.container_name}"
+        )
         if overrider.operator == "add":
             words = [*words, *overrider.value]
         else:
@@ -101,10 +105,12 @@ def _words(field: str, overrider: CommandOverrider, manifest: Manifest) -> Manif
 
 
 def _env(overrider: EnvOverrider, manifest: Manifest) -> Manifest:
-    given = {variable["name"]: variable for variable in overrider.value}
+    given = {str(variable.get("name")): variable for variable in overrider.value}
 
     def change(container: Manifest) -> Manifest:
-        present = {variable["name"]: variable for variable in container.get("env") or []}
+        path = f"env of container {overrider.container_name}"
+        variables = _expected(container.get("env") or [], list, path)
+        present = {str(_expected(each, dict, path).get("name")): each for each in variables}
         return _put(container, "env", list(_operated(present, given, overrider.operator).values()))
 
     return _in_container(overrider.container_name, change, manifest)
@@ -116,9 +122,8 @@ def _in_container(name: str, change: Change, manifest: Manifest) -> Manifest:
 
 def _metadata(field: str, overrider: MetadataOverrider, manifest: Manifest) -> Manifest:
     def change(metadata: Manifest) -> Manifest:
-        return _put(
-            metadata, field, _operated(metadata.get(field) or {}, overrider.value, overrider.operator)
-        )
+        present = _expected(metadata.get(field) or {}, dict, f"/metadata/{field}")
+        return _put(metadata, field, _operated(present, overrider.value, overrider.operator))
 
     return replaced(manifest, ("metadata",), change)
 
@@ -164,9 +169,13 @@ def _field(path: str, patches: list[FieldPatch], form: Format | None) -> Change:
 
 
 def _text(manifest: Manifest, path: str) -> str:
-    value = lookup(manifest, path)
-    if not isinstance(value, str):
-        raise Refused(path, "is not a string")
+    return _expected(lookup(manifest, path), str, path)
+
+
+def _expected(value: Any, shape: type[T], path: str) -> T:
+    """Return a value of the shape it must have in a valid object: an earlier rule may have changed that."""
+    if not isinstance(value, shape):
+        raise Refused(path, f"is not a {_SHAPES[shape]}")
     return value
 
 

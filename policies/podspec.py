@@ -49,5 +49,9 @@ def _changed(spec: Any, change: Callable[[Manifest], Manifest]) -> Any:
         name: spec[name] for name in ("containers", "initContainers") if isinstance(spec.get(name), list)
     }
     return spec | {
-        name: [change(container) for container in containers] for name, containers in lists.items()
+        name: [_applied(change, each) for each in containers] for name, containers in lists.items()
     }
+
+
+def _applied(change: Callable[[Manifest], Manifest], container: Any) -> Any:
+    return change(container) if isinstance(container, dict) else container

@@ -56,10 +56,10 @@ def prune(template: Manifest) -> Manifest:
         pruned = _without_nulls(pruned)
     if (prune_kind := _KINDS.get((group, kind))) is not None:
         pruned = prune_kind(pruned, template["metadata"].get("managedFields") or [])
-    return pruned | {"metadata": pruned_metadata(template["metadata"])}
+    return pruned | {"metadata": _metadata(template["metadata"])}
 
 
-def pruned_metadata(metadata: Manifest) -> Manifest:
+def _metadata(metadata: Manifest) -> Manifest:
     """Return name, namespace, and the labels and annotations that are users' own, where there are any."""
     annotations = metadata.get("annotations") or {}
     kept = {
@@ -73,6 +73,11 @@ def pruned_metadata(metadata: Manifest) -> Manifest:
         },
     }
     return {key: value for key, value in kept.items() if value}
+
+
+def without_empty_metadata(manifest: Manifest) -> Manifest:
+    """Leave out metadata that says nothing, such as `labels: {}`: objects of a CRD would change at each apply."""
+    return manifest | {"metadata": {key: value for key, value in manifest["metadata"].items() if value}}
 
 
 def _without_nulls(value: Any) -> Any:
@@ -98,7 +103,7 @@ def _service(pruned: Manifest, managed_fields: Sequence[Tree]) -> Manifest:
     """
 
     def users(*path: str) -> bool:
-        return not managed_fields or any(owning(managed_fields, "spec", *path))
+        return not managed_fields or bool(owning(managed_fields, "spec", *path))
 
     def port(each: Manifest) -> Manifest:
         key = json.dumps({"port": each.get("port"), "protocol": each.get("protocol", "TCP")})

@@ -15,7 +15,7 @@ from policies import workloads
 from policies.api.meta import Manifest
 from policies.matching import group_of
 from policies.overriders import Override, override
-from policies.pruning import prune, pruned_metadata
+from policies.pruning import prune, without_empty_metadata
 from policies.verdicts import OverrideFailed
 
 __all__ = ["Rendered", "digest", "prune", "render"]
@@ -52,7 +52,7 @@ def render(
     overridden = override(manifest, overrides)
     if isinstance(overridden, OverrideFailed):
         return overridden
-    manifest = overridden | {"metadata": pruned_metadata(overridden["metadata"])} if overrides else overridden
+    manifest = without_empty_metadata(overridden) if overrides else overridden
     return Rendered(manifest, digest(manifest))
 
 
