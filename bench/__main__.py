@@ -1,0 +1,94 @@
+"""`python -m bench`, the same as `make bench`: measure, show the table, write the JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import signal
+from datetime import date
+from pathlib import Path
+
+import uvloop
+
+from bench import bursts, figures, latency, report
+from bench.report import Results
+from bench.stage import Scale, staged
+
+FULL = Scale(objects=1000, rounds=3, samples=240, quiet=5.0, idle=60.0)
+QUICK = Scale(objects=20, rounds=1, samples=5, quiet=1.5, idle=2.0)
+WIDE_OBJECTS = 200
+"""Objects on every fleet but the first."""
+
+
+def main() -> None:
+    gc.set_threshold(50_000, 50, 100)
+    uvloop.run(_interruptible(_arguments()))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Atoll beside a bare loop.")
+    parser.add_argument("--quick", action="store_true", help="small sizes: whether all works, not how fast")
+    parser.add_argument("--members", type=int, nargs="+", metavar="N", help="sizes of the fleets (3 10)")
+    parser.add_argument("--objects", type=int, metavar="N", help="Deployments on the first fleet (1000)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="bursts of each side (3)")
+    parser.add_argument("--samples", type=int, metavar="N", help="single updates of each side (240); 0: none")
+    parser.add_argument("--profile", type=Path, metavar="FOLDER", help="leave a cProfile of each controller")
+    default = Path(f"bench-{date.today().isoformat()}.json")
+    parser.add_argument("--output", type=Path, default=default, metavar="FILE", help="the JSON (%(default)s)")
+    return parser.parse_args()
+
+
+async def _interruptible(arguments: argparse.Namespace) -> None:
+    """A SIGTERM takes the fleet down as Ctrl-C does."""
+    task = asyncio.ensure_future(_bench(arguments))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
+
+
+async def _bench(arguments: argparse.Namespace) -> None:
+    scale = _scale(arguments)
+    results = Results()
+    first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
+    await _narrow(results, first, scale, arguments.profile)
+    for members in others:
+        wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
+        await _wide(results, members, wide, arguments.profile)
+    report.show(results.figures)
+    report.write(results, arguments.output)
+    print(f"every measurement: {arguments.output}")
+
+
+def _scale(arguments: argparse.Namespace) -> Scale:
+    given = {name: getattr(arguments, name) for name in ("objects", "rounds", "samples")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return (QUICK if arguments.quick else FULL)._replace(**chosen)
+
+
+async def _narrow(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
+    """The first fleet: bursts, single updates, and all that is to cost nothing."""
+    print(f"host and {members} members, {scale.objects} Deployments", flush=True)
+    async with staged(members, scale) as stage:
+        measured = await bursts.run(stage, tune=scale.rounds > 1, profile=profile, calm=True)
+        results.bursts.append(measured)
+        if scale.samples:
+            results.latencies = await latency.run(stage, profile)
+    results.figures += figures.of_bursts(measured, 0.6, 0.7)
+    if results.latencies:
+        results.figures += figures.of_latencies(results.latencies)
+    if measured.steady:
+        results.figures += figures.of_steady(measured.steady)
+    results.figures += figures.of_process(measured)
+
+
+async def _wide(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
+    """A fleet with more members: does anything grow that must not?"""
+    print(f"host and {members} members, {scale.objects} Deployments", flush=True)
+    async with staged(members, scale) as stage:
+        measured = await bursts.run(stage, tune=True, profile=profile)
+    results.bursts.append(measured)
+    results.figures += figures.of_bursts(measured, 0.7, 0.7)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""From measurements to figures: medians, ratios, targets. Pure."""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+from bench.bursts import AtollBurst, Burst, Bursts
+from bench.latency import Latencies
+from bench.steady import Steady
+from bench.writes import Bill, Writes
+
+MEGABYTE = 1e6
+_RELATIONS = {"≥": operator.ge, "≤": operator.le, "=": operator.eq}
+_POLICY_STATUS = "propagationpolicies/status"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a figure must reach."""
+
+    relation: Literal["≥", "≤", "="]
+    value: float
+    of: Literal["ratio", "atoll"] = "atoll"
+    """Which of the two columns it speaks of."""
+
+    def __str__(self) -> str:
+        return f"{self.relation} {self.value:g}" + (" x" if self.of == "ratio" else "")
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    unit: str
+    atoll: float
+    bare: float | None = None
+    target: Target | None = None
+    detail: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        return self.atoll / self.bare if self.bare else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.target is None:
+            return None
+        value = self.ratio if self.target.of == "ratio" else self.atoll
+        if value is None:
+            return None
+        return _RELATIONS[self.target.relation](value, self.target.value)
+
+
+def of_bursts(bursts: Bursts, create: float, update: float) -> list[Figure]:
+    """Return the figures of the rounds on one fleet, given the ratios to reach."""
+    where = f"{bursts.objects} x {bursts.members}"
+    figures = [
+        _rate(f"create {where}", bursts, lambda burst: burst.create, create),
+        _rate(f"update {where}", bursts, lambda burst: burst.update, update),
+    ]
+    for verb, host_writes, bills in (
+        ("creation", 2.0, [burst.create_bill for burst in bursts.atoll]),
+        ("update", 2.0, [burst.update_bill for burst in bursts.atoll]),
+    ):
+        figures += _written(f"{verb}, {bursts.members} members", bills, bursts.objects, host_writes)
+    return figures
+
+
+def of_process(bursts: Bursts) -> list[Figure]:
+    """Return what the controller process uses."""
+    where, last = f"{bursts.objects} x {bursts.members}", bursts.atoll[-1]
+    figures = [
+        Figure(
+            f"controller memory at {where}", "MB", median(burst.memory for burst in bursts.atoll) / MEGABYTE,
+            target=Target("≤", 200), detail=f"at most {last.peak / MEGABYTE:.0f}",
+        )
+    ]  # fmt: skip
+    uses: list[tuple[str, Callable[[AtollBurst], float]]] = [
+        ("creation", lambda burst: burst.create_cpu), ("update", lambda burst: burst.update_cpu),
+    ]  # fmt: skip
+    for verb, cpu in uses:
+        each = median(cpu(burst) for burst in bursts.atoll) / bursts.objects
+        figures.append(Figure(f"controller CPU per {verb}", "ms", 1000 * each))
+    return figures
+
+
+def of_latencies(latencies: Latencies) -> list[Figure]:
+    figures = []
+    atoll, bare = latencies.atoll, latencies.bare
+    for name, share, limit in (("P50", 0.5, 1.5), ("P99", 0.99, 2.5)):
+        figures.append(
+            Figure(
+                f"single update, {name}, all members", "ms", 1000 * percentile(atoll.everywhere, share),
+                1000 * percentile(bare.everywhere, share), Target("≤", limit, "ratio"),
+                f"{len(atoll.everywhere)} samples",
+            )
+        )  # fmt: skip
+    mixed = [[m for moments in side.by_member.values() for m in moments] for side in (atoll, bare)]
+    for name, share in (("P50", 0.5), ("P99", 0.99)):
+        values = [1000 * percentile(moments, share) for moments in mixed]
+        figures.append(Figure(f"single update, {name}, each member", "ms", values[0], values[1]))
+    return figures
+
+
+def of_steady(steady: Steady) -> list[Figure]:
+    nothing, where = Target("=", 0), "host and members"
+    figures = [
+        Figure(f"writes on {name}, {where}", "writes", _total(bill), target=nothing, detail=_spelled([bill]))
+        for name, bill in (
+            ("re-apply of the same", steady.reapply),
+            ("a touched status", steady.touch),
+            (f"{steady.idle_seconds:.0f} s idle (Leases aside)", steady.idle),
+        )
+    ]
+    restarted = sum(writes.total() for writes in steady.restart.members.values())
+    return [
+        *figures,
+        Figure("Lease writes while idle", "writes", steady.idle.leases),
+        Figure("controller CPU while idle", "ms/s", 1000 * steady.idle_cpu / steady.idle_seconds),
+        Figure("writes to members on restart", "writes", restarted, target=nothing),
+        Figure("restart until ready", "s", steady.ready, target=Target("≤", 10)),
+        Figure("restart until a new change is in all members", "s", steady.reacted),
+        Figure("controller memory after restart", "MB", steady.memory / MEGABYTE, target=Target("≤", 200)),
+    ]
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the smallest value that at least `share` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1))]
+
+
+def _rate(name: str, bursts: Bursts, seconds: Callable[[Burst], float], ratio: float) -> Figure:
+    """Compare medians over the rounds."""
+    bare, atoll = (median(bursts.objects / seconds(b) for b in side) for side in (bursts.bare, bursts.atoll))
+    pairs = ", ".join(
+        f"{seconds(b) / seconds(a):.2f}" for b, a in zip(bursts.bare, bursts.atoll, strict=True)
+    )
+    return Figure(name, "objects/s", atoll, bare, Target("≥", ratio, "ratio"), f"rounds: {pairs}")
+
+
+def _written(name: str, bills: list[Bill], objects: int, limit: float) -> list[Figure]:
+    """Return writes for each Deployment; of all rounds the worst, since a count has no noise.
+
+    The status of the one policy is shown apart: its writes are few for any number of Deployments.
+    """
+    host = max(_of_objects(bill.host) for bill in bills) / objects
+    policy = max(bill.host.total() - _of_objects(bill.host) for bill in bills)
+    per_member = [writes.total() / objects for bill in bills for writes in bill.members.values()]
+    worst = max(per_member, key=lambda count: abs(count - 1))
+    return [
+        Figure(f"host writes per {name}", "writes", host, target=Target("≤", limit), detail=_spelled(bills)),
+        Figure(f"member writes per {name}, each", "writes", worst, target=Target("=", 1)),
+        Figure(f"policy status writes in all, {name}", "writes", policy),
+    ]
+
+
+def _of_objects(writes: Writes) -> int:
+    return sum(count for write, count in writes.items() if write.resource != _POLICY_STATUS)
+
+
+def _total(bill: Bill) -> int:
+    return bill.host.total() + sum(writes.total() for writes in bill.members.values())
+
+
+def _spelled(bills: list[Bill]) -> str:
+    """Say what was written to the host in the round with most writes."""
+    host: Writes = max((bill.host for bill in bills), key=Counter.total)
+    return ", ".join(f"{count} {write}" for write, count in host.most_common())
