@@ -109,13 +109,13 @@ class _Shell:
 
     async def _login(self, **_: Any) -> kopf.ConnectionInfo:
         configuration = self._configuration
-        bearer: dict[str, Any] = (await configuration.auth_settings()).get("BearerToken") or {}
+        bearer = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return kopf.ConnectionInfo(
             server=configuration.host,
             ca_path=configuration.ssl_ca_cert,
             certificate_path=configuration.cert_file,
             private_key_path=configuration.key_file,
-            token=(bearer.get("value") or "").removeprefix("Bearer ") or None,
+            token=(bearer or "").removeprefix("Bearer ") or None,
             trust_env=False,
         )
 

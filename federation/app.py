@@ -172,6 +172,9 @@ class Federation:
                 self._look(Key(cluster, ref))
                 self.observe.queue.add(ref)
 
+    def surveyed(self, cluster: str) -> None:
+        self.clusters.queue.add(cluster)
+
     def _let_go(self, cluster: str) -> None:
         if (leaving := self.host.clusters.get(("", cluster))) and leaving.metadata.deletion_timestamp:
             self.clusters.queue.add(cluster)
@@ -226,7 +229,9 @@ class Federation:
         if controller is not None and controller.queue.waiting(Key(cluster, ref)):
             return True
         if self._clusters.health(cluster) is None:
-            return self.host.clusters.get(("", cluster)) is not None  # not probed yet; that it was, brings the key back
+            return (
+                self.host.clusters.get(("", cluster)) is not None
+            )  # not probed yet; that it was, brings the key back
         member = self.fleet.get(cluster)
         if member is None or not member.available or member.copies.synced(ref.resource):
             return False

@@ -27,8 +27,13 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 GROUP = "federation.atoll.dev"
 CLUSTERS = Resource(GROUP, "v1alpha1", "clusters", "Cluster", False)
 POLICIES = Resource(GROUP, "v1alpha1", "propagationpolicies", "PropagationPolicy")
-CLUSTER_POLICIES = Resource(GROUP, "v1alpha1", "clusterpropagationpolicies", "ClusterPropagationPolicy", False)
+CLUSTER_POLICIES = Resource(
+    GROUP, "v1alpha1", "clusterpropagationpolicies", "ClusterPropagationPolicy", False
+)
 OVERRIDES = Resource(GROUP, "v1alpha1", "overridepolicies", "OverridePolicy")
+CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
+CLUSTER_BINDINGS = Resource(GROUP, "v1alpha1", "clusterresourcebindings", "ClusterResourceBinding", False)
 BINDINGS = Resource(GROUP, "v1alpha1", "resourcebindings", "ResourceBinding")
 USER = "test-user"
 
@@ -63,7 +68,9 @@ class Cluster:
             last = await self.get(resource, name, namespace)
             return bool(holds(last))
 
-        await eventually(look, lambda: f"{resource.plural} {namespace}/{name}: {json.dumps(last, indent=1)}", seconds)
+        await eventually(
+            look, lambda: f"{resource.plural} {namespace}/{name}: {json.dumps(last, indent=1)}", seconds
+        )
         return last or {}
 
 
@@ -114,7 +121,9 @@ class Federated:
             await member.until(resource, name, namespace, holds, seconds=seconds)
 
     async def make_namespace(self, name: str) -> None:
-        await self.host.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        await self.host.apply(
+            NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        )
 
 
 @asynccontextmanager
@@ -191,3 +200,27 @@ def selects(api_version: str, kind: str, **more: Any) -> Manifest:
     return {"apiVersion": api_version, "kind": kind, **more}
 
 
+def configmap(name: str, namespace: str, **data: str) -> Manifest:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def crd(group: str, plural: str, kind: str) -> Manifest:
+    """A custom resource of any shape."""
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
+            "versions": [version],
+        },
+    }
+
+
+def absent(manifest: Manifest | None) -> bool:
+    return manifest is None

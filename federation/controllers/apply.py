@@ -45,10 +45,12 @@ class Outcome(NamedTuple):
     """Why not, or what a person should know."""
 
 
-class _Refusal(NamedTuple):
+class _Attempt(NamedTuple):
+    """Everything that a refusal may depend on."""
+
     digest: str
     copy: MemberCopy | None
-    until: float
+    conflict_resolution: str
 
 
 class Apply:
@@ -59,7 +61,7 @@ class Apply:
     ) -> None:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
         self._render, self._contest, self._again = Renderer(host), Contest(), again
-        self._refusals: dict[Key, _Refusal] = {}
+        self._refusals: dict[Key, tuple[_Attempt, float]] = {}
         self.outcomes: dict[Key, Outcome] = {}
         self.kept: dict[str, set[Key]] = {}
         """By cluster, the copies that no binding accounts for."""
@@ -139,11 +141,11 @@ class Apply:
             if (pause := self._contest.pause(key)) > 0:
                 self.outcomes[key] = Outcome(rendered.digest, True, contested(key.cluster, taken))
                 return pause
-        refusal = self._refusals.get(key)
-        now = asyncio.get_running_loop().time()
-        if refusal is not None and refusal[:2] == (rendered.digest, copy) and now < refusal.until:
-            return refusal.until - now
-        return await self._write(key, member, record, rendered, copy)
+        attempt = _Attempt(rendered.digest, copy, record.spec.conflict_resolution)
+        refused, until = self._refusals.get(key, (None, 0.0))
+        if refused == attempt and (rest := until - asyncio.get_running_loop().time()) > 0:
+            return rest
+        return await self._write(key, member, record, rendered, attempt)
 
     def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
         if missing := self._host.missing_overrides(record, key.ref.namespace):
@@ -154,12 +156,12 @@ class Apply:
         return self._render(key.ref, template, record, cluster)
 
     async def _write(
-        self, key: Key, member: Member, record: Record, rendered: Rendered, copy: MemberCopy | None
+        self, key: Key, member: Member, record: Record, rendered: Rendered, attempt: _Attempt
     ) -> float | None:
         try:
-            answer = await self._writer.put(member, key.ref, record, rendered, copy)
+            answer = await self._writer.put(member, key.ref, record, rendered, attempt.copy)
         except Refused as refused:
-            return self._refused(key, rendered, copy, refused.verdict, REFUSED_RECHECK)
+            return self._refused(key, attempt, refused.verdict, REFUSED_RECHECK)
         except Unreachable as error:
             member.suspect(error)
             member.park(key, lambda: self._again(key))
@@ -172,7 +174,7 @@ class Apply:
                 self.outcomes[key] = Outcome(rendered.digest, False, verdict)
                 return REFUSED_RECHECK
             if not error.transient:
-                return self._refused(key, rendered, copy, verdict, INVALID_RECHECK)
+                return self._refused(key, attempt, verdict, INVALID_RECHECK)
             self.outcomes[key] = Outcome(rendered.digest, False, verdict)
             raise
         self._refusals.pop(key, None)
@@ -180,13 +182,10 @@ class Apply:
         self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
         return None
 
-    def _refused(
-        self, key: Key, rendered: Rendered, copy: MemberCopy | None, verdict: Verdict, recheck: float
-    ) -> float:
-        """Remember a refusal: it is not tried again before its time unless the manifest or the object changes."""
-        self.outcomes[key] = Outcome(rendered.digest, False, verdict)
-        until = asyncio.get_running_loop().time() + recheck
-        self._refusals[key] = _Refusal(rendered.digest, copy, until)
+    def _refused(self, key: Key, attempt: _Attempt, verdict: Verdict, recheck: float) -> float:
+        """Remember a refusal: it is not tried again before its time unless what it depends on changes."""
+        self.outcomes[key] = Outcome(attempt.digest, False, verdict)
+        self._refusals[key] = attempt, asyncio.get_running_loop().time() + recheck
         return recheck
 
 
@@ -209,7 +208,8 @@ def _failure(key: Key, error: ApiError) -> Verdict:
         return Verdict("NamespaceTerminating", f"{what}; it is applied once the namespace is gone")
     if "immutable" in str(error) or "may not be changed" in str(error):
         return Verdict(
-            "ImmutableField", f"{what}; restore the field in the template, or delete the object in the cluster"
+            "ImmutableField",
+            f"{what}; restore the field in the template, or delete the object in the cluster",
         )
     reason = error.reason if isinstance(error, StatusError) and error.reason else "ApplyFailed"
     return Verdict(reason, what)

@@ -70,6 +70,8 @@ class Brake:
     def _total(self, cluster: str) -> int:
         counted, placed = self._placed
         if time.monotonic() - counted > 1.0:
-            placed = Counter(target.name for _, record in self._host.bound() for target in record.spec.clusters)
+            placed = Counter(
+                target.name for _, record in self._host.bound() for target in record.spec.clusters
+            )
             self._placed = time.monotonic(), placed
         return placed[cluster]

@@ -91,5 +91,3 @@ def contested(cluster: str, taken: tuple[str, ...]) -> Verdict:
         f"something in cluster {cluster} keeps changing {', '.join(taken[:3])}; it is put back ever more slowly; "
         "leave the field out of the template, or stop the other writer",
     )
-
-

@@ -7,9 +7,7 @@ nothing and writes nothing; what changed is named to a Listener, never how.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Protocol
 
 from federation.controllers.kinds import (
@@ -31,20 +29,16 @@ from federation.controllers.kinds import (
 )
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
-from federation.kube.errors import ApiError
 from federation.kube.informer import Informer
 from federation.kube.mirrors import Mirrors
 from federation.kube.ref import Ref
 from federation.kube.resources import Key, Manifest, Resource
+from federation.kube.served import Served
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
 from policies.copies import binding_name
 from policies.matching import Index, Subject
-
-log = logging.getLogger(__name__)
-
-DISCOVERY_PERIOD = 60.0
 
 Propagation = PropagationPolicy | Broken
 Override = OverridePolicy | Broken
@@ -56,7 +50,9 @@ class Listener(Protocol):
 
     def template_changed(self, ref: Ref) -> None: ...
     def binding_changed(self, ref: Ref) -> None: ...
-    def propagation_changed(self, key: PolicyKey, old: Propagation | None, new: Propagation | None) -> None: ...
+    def propagation_changed(
+        self, key: PolicyKey, old: Propagation | None, new: Propagation | None
+    ) -> None: ...
     def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None: ...
     def cluster_changed(self, name: str) -> None: ...
     def templates_synced(self, resource: Resource) -> None: ...
@@ -87,7 +83,7 @@ class Host:
         self._refs: dict[PolicyKey, Ref] = {}  # of bindings, to name the template when the binding is gone
         self._last: dict[PolicyKey, Propagation | Override] = {}
         self._index: Index | None = None
-        self._kinds_changed = asyncio.Event()
+        self._served = Served(api, discovery, self._want_templates)
 
     async def run(self) -> None:
         """Carry all mirrors; never returns."""
@@ -96,7 +92,7 @@ class Host:
                 group.create_task(informer.run())
             await self._own_synced()
             group.create_task(self.templates.run())
-            group.create_task(self._follow_kinds())
+            group.create_task(self._served.run())
 
     async def synced(self) -> None:
         """Wait until every mirror holds a whole list."""
@@ -107,7 +103,12 @@ class Host:
             await informer.synced.wait()
 
     def _own(self) -> list[Informer[Any]]:
-        return [self.clusters, *self._bindings.values(), *self._propagations.values(), *self._overrides.values()]
+        return [
+            self.clusters,
+            *self._bindings.values(),
+            *self._propagations.values(),
+            *self._overrides.values(),
+        ]
 
     async def _own_synced(self) -> None:
         for informer in self._own():
@@ -119,18 +120,6 @@ class Host:
         return Informer(
             self.api, resource, template_of, lambda key: self._listener.template_changed(Ref(resource, *key))
         )
-
-    async def _follow_kinds(self) -> None:
-        """Look again when policies or bindings change, and at times: a CRD may have come."""
-        while True:
-            try:
-                await self.discovery.refresh()
-            except ApiError as error:
-                log.warning("discovery of the host: %s", error)
-            self._want_templates()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._kinds_changed.wait(), DISCOVERY_PERIOD)
-            self._kinds_changed.clear()
 
     def _want_templates(self) -> None:
         """Mirror the kinds that policies select and those that bindings refer to."""
@@ -181,7 +170,8 @@ class Host:
             record = self._bindings[resource].get(key)
             if record is not None and (resource, key) not in self._refs:
                 self._refs[resource, key] = record.ref
-                self._kinds_changed.set()
+                if self.templates[record.ref.resource] is None:
+                    self._want_templates()
             ref = self._refs[resource, key] if record is not None else self._refs.pop((resource, key))
             self._listener.binding_changed(ref)
 
@@ -252,7 +242,7 @@ class Host:
             if _same(old, new):
                 return
             self._index = None
-            self._kinds_changed.set()
+            self._want_templates()
             self._listener.propagation_changed((resource, key), old, new)
 
         return changed

@@ -91,7 +91,9 @@ class Record:
         group, _, version = resource.api_version.rpartition("/")
         namespaced = not isinstance(self.binding, ClusterResourceBinding)
         return Ref(
-            Resource(group, version, resource.plural, resource.kind, namespaced), resource.namespace, resource.name
+            Resource(group, version, resource.plural, resource.kind, namespaced),
+            resource.namespace,
+            resource.name,
         )
 
     def targets(self, cluster: str) -> bool:

@@ -89,7 +89,12 @@ class Observe:
         resource, (namespace, name) = self._host.binding_key(ref)
         with suppress(NotFound):
             answer = await self._host.api.patch(
-                resource, name, namespace, {"status": status.dump()}, subresource="status", manager=FIELD_MANAGER
+                resource,
+                name,
+                namespace,
+                {"status": status.dump()},
+                subresource="status",
+                manager=FIELD_MANAGER,
             )
             self._host.observe_binding(resource, answer)
         return True
@@ -121,7 +126,9 @@ class Observe:
             health=workload.health(copy.live),
             replicas=workload.replicas(copy.live),
             ready=workload.ready(copy.live),
-            status=copy.live["status"] or None if workloads.is_whole(ref.resource.group, ref.resource.kind) else None,
+            status=copy.live["status"] or None
+            if workloads.is_whole(ref.resource.group, ref.resource.kind)
+            else None,
         )
 
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:

@@ -86,7 +86,8 @@ class Report:
             (ref, record)
             for ref, record in self._host.bound()
             if (chosen := record.spec.policy) is not None
-            and (chosen.kind, chosen.namespace, chosen.name) == (policy.kind, metadata.namespace, metadata.name)
+            and (chosen.kind, chosen.namespace, chosen.name)
+            == (policy.kind, metadata.namespace, metadata.name)
         ]
 
     def _overrides(self, policy: OverridePolicy, ref: Ref) -> bool:

@@ -83,12 +83,16 @@ class Schedule:
         elif record.spec != spec or template.uid not in record.owners or FINALIZER not in record.finalizers:
             await self._update(ref, template, spec, record)
 
-    def _governing(self, ref: Ref, template: Template, record: Record | None) -> PropagationPolicy | Verdict | None:
+    def _governing(
+        self, ref: Ref, template: Template, record: Record | None
+    ) -> PropagationPolicy | Verdict | None:
         """Return the policy in force, None without one, or why the present placement is held."""
         current = record.spec.policy if record else None
         present = self._host.policy_of(record) if record else None
         if isinstance(present, Broken):
-            return Verdict("PolicyInvalid", f"{present.kind} {present.metadata.name} is not valid: {present.message}")
+            return Verdict(
+                "PolicyInvalid", f"{present.kind} {present.metadata.name} is not valid: {present.message}"
+            )
         if template.excluded:
             return None
         subject = subject_of(ref, template.labels)
@@ -109,13 +113,13 @@ class Schedule:
         before = record.spec if record else BindingSpec(resource=resource)
         clusters = [cluster for _, cluster in self._host.clusters.items()]
         if policy is None:
-            staying = {cluster.metadata.name for cluster in clusters if not cluster.metadata.deletion_timestamp}
+            staying = {
+                cluster.metadata.name for cluster in clusters if not cluster.metadata.deletion_timestamp
+            }
             kept = [target for target in before.clusters if target.name in staying]
             spec = before.model_copy(update={"resource": resource, "policy": None, "clusters": kept})
             return spec, _NO_POLICY
-        decision = placement.place(
-            _facts(ref, template), policy.spec.placement, clusters, before.clusters
-        )
+        decision = placement.place(_facts(ref, template), policy.spec.placement, clusters, before.clusters)
         placed = policy.spec.placement
         shares = placement.completions(template.completions, placed, decision.clusters, template.uid)
         targets = [
@@ -246,7 +250,9 @@ class Schedule:
 
 
 _DELETING = Verdict("Deleting", "the copies in the members are being removed")
-_NO_POLICY = Verdict("NoPolicy", "no policy selects the template: its copies stay as they are; apply a policy that does")
+_NO_POLICY = Verdict(
+    "NoPolicy", "no policy selects the template: its copies stay as they are; apply a policy that does"
+)
 _TEMPLATE_MISSING = Verdict(
     "TemplateMissing",
     "the template does not exist and this binding has no owner reference to it (as after a restore): its copies stay; "

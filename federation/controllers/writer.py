@@ -42,7 +42,9 @@ class Writer:
         """Apply a manifest. The first apply of an object looks first whose it is; raises Refused if not ours."""
         if copy is None:
             await self._look(member, ref, record)
-        manifest = stamp(rendered.manifest, host=self._host_id, digest=rendered.digest, binding=record.binding)
+        manifest = stamp(
+            rendered.manifest, host=self._host_id, digest=rendered.digest, binding=record.binding
+        )
         try:
             answer = await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
         except NotFound as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -77,7 +78,7 @@ class Connection:
         assert self._session is not None, "use `async with Api(...)`"
         options: dict[str, Any] = {
             "params": query,
-            "data": body,
+            "data": _streamed(body),
             "timeout": timeout,
             "allow_redirects": False,
         }
@@ -109,3 +110,8 @@ class Connection:
             raise Unreachable(f"{self.server}: {shorten(str(error) or type(error).__name__)}") from error
         except (ValueError, HttpProcessingError) as error:  # their texts repeat what was read
             raise Unreachable(f"{self.server}: an answer that can't be read") from error
+
+
+def _streamed(body: bytes | None) -> bytes | BytesIO | None:
+    """aiohttp writes bytes in one go, and warns of blocking the loop from 1 MiB on; a file it writes in parts."""
+    return BytesIO(body) if body is not None and len(body) > 2**19 else body

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from federation.kube.api import Api
 from federation.kube.resources import Resource
+from federation.kube.served import Served
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
@@ -39,12 +40,15 @@ class Listener(Protocol):
     def copy_changed(self, cluster: str, ref: Ref) -> None: ...
     def copies_synced(self, cluster: str, resource: Resource) -> None: ...
     def health_changed(self, cluster: str) -> None: ...
+    def surveyed(self, cluster: str) -> None: ...
 
 
 class Member:
     """One member cluster. `run` carries it and never returns."""
 
-    def __init__(self, name: str, api: Api, host_id: str, listener: Listener, *, cluster_uid: str = "") -> None:
+    def __init__(
+        self, name: str, api: Api, host_id: str, listener: Listener, *, cluster_uid: str = ""
+    ) -> None:
         self.name, self.api, self.discovery = name, api, Discovery(api)
         self.health: Health = UNKNOWN
         self.version, self.cluster_uid = "", cluster_uid
@@ -56,6 +60,7 @@ class Member:
             api, NAMESPACES, lambda live: "deletionTimestamp" not in live["metadata"], self._namespace_changed,
             metadata_only=True,
         )  # fmt: skip
+        self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
         self._open, self._closed = asyncio.Event(), asyncio.Event()
         self._probe_now = asyncio.Event()
@@ -101,6 +106,7 @@ class Member:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.namespaces.run())
             group.create_task(self.copies.run())
+            group.create_task(self._served.run())
 
     def _mirror(self, resource: Resource) -> Informer[MemberCopy]:
         return Informer(
@@ -108,6 +114,11 @@ class Member:
             lambda key: self._listener.copy_changed(self.name, Ref(resource, *key)),
             selector=self._selector, metadata_only=metadata_only(resource),
         )  # fmt: skip
+
+    def _served_changed(self) -> None:
+        for _, informer in self.copies:
+            informer.reconnect()
+        self._listener.surveyed(self.name)
 
     def _namespace_changed(self, key: tuple[str, str]) -> None:
         for again in self._waiting.pop(key[1], {}).values():
@@ -166,7 +177,7 @@ class Member:
             self._judge(_another(uid, self.cluster_uid))
             return False
         self.version, self.cluster_uid, self.nodes = version["gitVersion"], uid, summarize_nodes(nodes)
-        self._listener.health_changed(self.name)
+        self._listener.surveyed(self.name)
         return True
 
     def _failed(self, error: ApiError | TimeoutError) -> None:

@@ -1,0 +1,61 @@
+"""Keep discovery fresh: look again when a CustomResourceDefinition changes, and at times."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+
+from .api import Api
+from .discovery import Discovery
+from .errors import ApiError
+from .informer import Informer
+from .resources import Manifest, Resource
+
+log = logging.getLogger(__name__)
+
+CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
+PERIOD = 60.0  # aggregated API servers come and go without a CRD
+SETTLING, SETTLING_PERIOD = 5.0, 0.5  # a CRD is served a moment after its last change
+
+
+class Served:
+    """The types one API server serves. `changed()` is called after they did; `run` carries it, for ever."""
+
+    def __init__(self, api: Api, discovery: Discovery, changed: Callable[[], None]) -> None:
+        self._discovery, self._changed = discovery, changed
+        self._definitions: Informer[str] = Informer(
+            api, CRDS, _version, lambda key: self._look(), metadata_only=True
+        )
+        self._now = asyncio.Event()
+        self._unsettled_until = 0.0
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._definitions.run())
+            while True:
+                await self._refresh()
+                unsettled = asyncio.get_running_loop().time() < self._unsettled_until
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._now.wait(), SETTLING_PERIOD if unsettled else PERIOD)
+                self._now.clear()
+
+    def _look(self) -> None:
+        if self._definitions.synced.is_set():
+            self._unsettled_until = asyncio.get_running_loop().time() + SETTLING
+            self._now.set()
+
+    async def _refresh(self) -> None:
+        before = self._discovery.served()
+        self._discovery.invalidate()
+        try:
+            await self._discovery.refresh()
+        except ApiError as error:
+            log.warning("discovery: %s", error)
+        if self._discovery.served() != before:
+            self._changed()
+
+
+def _version(manifest: Manifest) -> str:
+    return str(manifest["metadata"]["resourceVersion"])
