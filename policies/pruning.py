@@ -76,7 +76,7 @@ def _metadata(metadata: Manifest) -> Manifest:
 
 
 def without_empty_metadata(manifest: Manifest) -> Manifest:
-    """Leave out metadata that says nothing, such as `labels: {}`: objects of a CRD would change at each apply."""
+    """Leave out metadata that says nothing, such as `labels: {}`: each apply of it would be a change."""
     return manifest | {"metadata": {key: value for key, value in manifest["metadata"].items() if value}}
 
 
