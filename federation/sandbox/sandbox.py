@@ -64,6 +64,7 @@ class Sandbox:
 
         :raises SandboxError: a step failed; run again, it goes on from there.
         """
+        self._refuse_another(provider)
         self._providers[provider].prepare()
         with state.locked(self.folder):
             wanted = self._planned(members, role, provider)
@@ -141,16 +142,19 @@ class Sandbox:
             )
         return saved
 
+    def _refuse_another(self, provider: str) -> None:
+        saved = state.load(self.folder)
+        if saved is not None and saved.provider != provider:
+            raise SandboxError(
+                f"the sandbox {self.name} was made with --provider {saved.provider}; take it down first, "
+                "or give another --name"
+            )
+
     def _planned(self, members: int, role: Role, provider: str) -> State:
         """What is there, grown by the members that are missing."""
         saved = state.load(self.folder)
         if saved is None:
             saved = State(provider, (new_plane(HOST, Role.HOST, 0),), *ports.free(2))
-        if saved.provider != provider:
-            raise SandboxError(
-                f"the sandbox {self.name} was made with --provider {saved.provider}; take it down first, "
-                "or give another --name"
-            )
         missing = range(len(saved.members) + 1, members + 1)
         added = tuple(new_plane(f"m{index}", role, index) for index in missing)
         return replace(saved, planes=saved.planes + added)
