@@ -6,7 +6,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+from bench import cpu
 from bench.controller import Controller, leading
 from bench.manifests import FIRST_IMAGE
 from bench.stage import Stage, names
@@ -17,23 +19,37 @@ _CANDIDATES = (4, 8, 16, 32, 64)
 _TUNING_OBJECTS = 120
 
 
-@dataclass
-class Burst:
-    """One round of one side: seconds each, from the first request to the last watch event."""
+class Burst(NamedTuple):
+    """One order for all objects."""
 
-    create: float
-    update: float
+    seconds: float
+    """From the first request to the last watch event."""
+    cpu: cpu.Spent
+    """In that time."""
 
 
-@dataclass
-class AtollBurst(Burst):
-    create_bill: Bill
-    update_bill: Bill
-    create_cpu: float
-    """Seconds of the controller's CPU, until all was quiet."""
-    update_cpu: float
+class Round(NamedTuple):
+    """One round of one side."""
+
+    create: Burst
+    update: Burst
+
+
+class Use(NamedTuple):
+    """What Atoll writes and uses for a burst, until all is quiet."""
+
+    bill: Bill
+    cpu: float
+    """Seconds of the controller."""
+
+
+class Toll(NamedTuple):
+    """What one round of Atoll costs."""
+
+    create: Use
+    update: Use
     memory: int
-    peak: int
+    """Bytes the controller holds at the end of it."""
 
 
 @dataclass
@@ -45,8 +61,9 @@ class Bursts:
     concurrency: int = 0
     tuning: dict[int, float] = field(default_factory=dict)
     """Objects per second of the bare loop by concurrency."""
-    bare: list[Burst] = field(default_factory=list)
-    atoll: list[AtollBurst] = field(default_factory=list)
+    bare: list[Round] = field(default_factory=list)
+    atoll: list[Round] = field(default_factory=list)
+    tolls: list[Toll] = field(default_factory=list)
     steady: Steady | None = None
 
 
@@ -56,17 +73,20 @@ async def run(stage: Stage, *, tune: bool, profile: Path | None = None, calm: bo
     if tune:
         bursts.tuning = await _tune(stage)
         stage.concurrency = max(bursts.tuning, key=lambda width: bursts.tuning[width])
+        print(f"  concurrency {stage.concurrency} serves the bare loop best", flush=True)
     bursts.concurrency = stage.concurrency
     for number in range(stage.scale.rounds):
         bursts.bare.append(await _bare(stage, f"bare-{number}"))
-        print(f"  round {number + 1}, bare: {_rates(stage, bursts.bare[-1])}", flush=True)
-        last = number == stage.scale.rounds - 1
+        _tell(stage, number, "bare", bursts.bare[-1])
         async with leading(stage.fleet, profile) as controller:
-            bursts.atoll.append(await _atoll(stage, controller, f"atoll-{number}"))
-            print(f"  round {number + 1}, Atoll: {_rates(stage, bursts.atoll[-1])}", flush=True)
-            if last and calm:
-                bursts.steady = await steady(stage, controller, f"atoll-{number}")
-        await stage.clear(f"atoll-{number}")
+            namespace = f"atoll-{number}"
+            measured, toll = await _atoll(stage, controller, namespace)
+            bursts.atoll.append(measured)
+            bursts.tolls.append(toll)
+            _tell(stage, number, "Atoll", measured)
+            if calm and number == stage.scale.rounds - 1:
+                bursts.steady = await steady(stage, controller, namespace)
+        await stage.clear(namespace)
     return bursts
 
 
@@ -77,49 +97,52 @@ async def _tune(stage: Stage) -> dict[int, float]:
     for number, width in enumerate((_CANDIDATES[0], *_CANDIDATES)):
         stage.concurrency, namespace = width, f"tuning-{number}"
         await stage.fleet.make_namespace(namespace)
-        seen = await stage.order("create", namespace, wanted, FIRST_IMAGE, bare=True)
+        created = await stage.order("create", namespace, wanted, FIRST_IMAGE, bare=True)
         updated = await stage.order("update", namespace, wanted, stage.next_image(), bare=True)
-        rates[width] = 2 * len(wanted) / (seen.seconds + updated.seconds)
+        rates[width] = 2 * len(wanted) / (created.seconds + updated.seconds)
         await stage.clear(namespace)
     return rates
 
 
-async def _bare(stage: Stage, namespace: str) -> Burst:
+async def _bare(stage: Stage, namespace: str) -> Round:
     await stage.fleet.make_namespace(namespace)
-    wanted = names(stage.scale.objects)
-    created = await stage.order("create", namespace, wanted, FIRST_IMAGE, bare=True)
+    created = await _burst(stage, None, "create", namespace, FIRST_IMAGE)
     await stage.ledger.settle(1.0)
-    updated = await stage.order("update", namespace, wanted, stage.next_image(), bare=True)
+    updated = await _burst(stage, None, "update", namespace, stage.next_image())
     await stage.clear(namespace)
-    return Burst(created.seconds, updated.seconds)
+    return Round(created, updated)
 
 
-async def _atoll(stage: Stage, controller: Controller, namespace: str) -> AtollBurst:
+async def _atoll(stage: Stage, controller: Controller, namespace: str) -> tuple[Round, Toll]:
     await stage.fleet.make_namespace(namespace)
     await stage.govern(namespace)
-    create, create_bill, create_cpu = await _billed(stage, controller, "create", namespace, FIRST_IMAGE)
-    update, update_bill, update_cpu = await _billed(
-        stage, controller, "update", namespace, stage.next_image()
-    )
-    return AtollBurst(
-        create, update, create_bill, update_bill, create_cpu, update_cpu, controller.memory(), controller.peak
-    )
+    create, creation = await _billed(stage, controller, "create", namespace, FIRST_IMAGE)
+    update, updating = await _billed(stage, controller, "update", namespace, stage.next_image())
+    return Round(create, update), Toll(creation, updating, controller.memory())
 
 
 async def _billed(
     stage: Stage, controller: Controller, verb: str, namespace: str, image: str
-) -> tuple[float, Bill, float]:
+) -> tuple[Burst, Use]:
     """Carry out a burst through Atoll and wait until nothing is written any more."""
-    wanted, cpu = names(stage.scale.objects), controller.cpu()
+    used = controller.cpu()
     await stage.ledger.open()
-    seen = await stage.order(verb, namespace, wanted, image, bare=False)
-    controller.memory()
+    burst = await _burst(stage, controller, verb, namespace, image)
     await stage.ledger.settle(stage.scale.quiet)
     own = Write("POST" if verb == "create" else "PATCH", "deployments")
-    bill = Bill.of(await stage.ledger.close(), Counter({own: len(wanted)}))
-    return seen.seconds, bill, controller.cpu() - cpu
+    bill = Bill.of(await stage.ledger.close(), Counter({own: stage.scale.objects}))
+    return burst, Use(bill, controller.cpu() - used)
 
 
-def _rates(stage: Stage, burst: Burst) -> str:
+async def _burst(stage: Stage, controller: Controller | None, verb: str, namespace: str, image: str) -> Burst:
+    """Order all objects; without a controller the load serves the members, too."""
+    pids = stage.loader.pid, controller.pid if controller else None
+    before = cpu.read(stage.fleet, *pids)
+    seen = await stage.order(verb, namespace, names(stage.scale.objects), image, bare=controller is None)
+    return Burst(seen.seconds, cpu.difference(before, cpu.read(stage.fleet, *pids)))
+
+
+def _tell(stage: Stage, number: int, side: str, measured: Round) -> None:
     count, now = stage.scale.objects, time.strftime("%H:%M:%S")
-    return f"{count / burst.create:.1f} created/s, {count / burst.update:.1f} updated/s ({now})"
+    create, update = (count / burst.seconds for burst in measured)
+    print(f"  {now} round {number + 1}, {side}: {create:.1f} created/s, {update:.1f} updated/s", flush=True)

@@ -27,8 +27,6 @@ class Controller:
         self._fleet, self._profile = fleet, profile
         self._process = Process(fleet.folder, "controller")
         self._port = ports.free(1)[0]
-        self.peak = 0
-        """Bytes of resident memory, the most that `sample` saw."""
 
     async def start(self) -> float:
         """Start it and return the seconds until its /readyz says that it leads."""
@@ -49,6 +47,10 @@ class Controller:
                     raise RuntimeError(f"cluster {name} is not Ready.\n{self._process.tail(40)}")
                 await asyncio.sleep(0.05)
 
+    @property
+    def pid(self) -> int:
+        return self._running().pid
+
     def cpu(self) -> float:
         """Seconds of CPU it has used."""
         times = self._running().cpu_times()
@@ -57,7 +59,6 @@ class Controller:
     def memory(self) -> int:
         """Bytes of resident memory."""
         resident: int = self._running().memory_info().rss
-        self.peak = max(self.peak, resident)
         return resident
 
     def _arguments(self) -> list[str | Path]:

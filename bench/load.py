@@ -132,6 +132,10 @@ class Loader:
         await loader._ask(kubeconfigs)
         return loader
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def order(self, order: Order) -> Answer:
         return Answer(**await self._ask(asdict(order)))
 

@@ -1,0 +1,73 @@
+"""The bench in small: whether it measures what it says, not how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+OBJECTS, MEMBERS = 12, 2
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory, control_plane_binaries: Path) -> dict[str, Any]:
+    """What a small run of `python -m bench` writes."""
+    output = tmp_path_factory.mktemp("bench") / "bench.json"
+    words = ["--quick", "--members", MEMBERS, "--objects", OBJECTS, "--samples", 3, "--output", output]
+    subprocess.run([sys.executable, "-m", "bench", *map(str, words)], check=True, timeout=110)
+    written: dict[str, Any] = json.loads(output.read_text())
+    return written
+
+
+@pytest.fixture
+def figures(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {figure["name"]: figure for figure in document["figures"]}
+
+
+def test_each_figure_says_its_ratio_and_whether_its_target_is_reached(figures: dict[str, Any]) -> None:
+    paired = figures[f"create {OBJECTS} x {MEMBERS}"]
+    assert paired["ratio"] == pytest.approx(paired["atoll"] / paired["bare"])
+    assert paired["reached"] is (paired["ratio"] >= paired["target"]["value"])
+    assert all(figure["atoll"] >= 0 for figure in figures.values())
+
+
+def test_every_deployment_is_written_once_to_each_member(document: dict[str, Any]) -> None:
+    (toll,) = document["bursts"][0]["tolls"]
+    once = {"APPLY deployments": OBJECTS}
+    assert toll["create"]["bill"]["members"] == {"m1": once, "m2": once}
+    assert toll["update"]["bill"]["members"] == {"m1": once, "m2": once}
+
+
+def test_the_host_is_written_to_within_the_budget(document: dict[str, Any]) -> None:
+    (toll,) = document["bursts"][0]["tolls"]
+    created = toll["create"]["bill"]["host"]
+    assert created.pop("PATCH propagationpolicies/status", 0) <= 2
+    assert created == {"POST resourcebindings": OBJECTS, "PATCH resourcebindings/status": OBJECTS}
+    assert toll["update"]["bill"]["host"] == {"PATCH resourcebindings/status": OBJECTS}
+
+
+@pytest.mark.parametrize("scenario", ["reapply", "touch", "idle"])
+def test_nothing_is_written_when_nothing_changed(document: dict[str, Any], scenario: str) -> None:
+    bill = document["bursts"][0]["steady"][scenario]
+    assert bill["host"] == {}
+    assert bill["members"] == {"m1": {}, "m2": {}}
+
+
+def test_a_restart_writes_nothing_to_members(document: dict[str, Any]) -> None:
+    steady = document["bursts"][0]["steady"]
+    assert steady["restart"]["members"] == {"m1": {}, "m2": {}}
+    assert 0 < steady["ready"] < steady["reacted"]
+
+
+def test_single_updates_are_sampled_in_every_member_on_both_sides(document: dict[str, Any]) -> None:
+    for side in ("bare", "atoll"):
+        latency = document["latencies"][side]
+        assert sorted(latency["by_member"]) == ["m1", "m2"]
+        assert all(
+            len(seconds) == len(latency["everywhere"]) == 3 for seconds in latency["by_member"].values()
+        )
+        assert max(latency["everywhere"]) == max(map(max, latency["by_member"].values()))
