@@ -260,7 +260,7 @@ CASES = RULES | BOUNDS
 
 
 @pytest.fixture(scope="module")
-def kubeconfig(apiserver: Any) -> Iterator[dict[str, Any]]:
+def kubeconfig(apiserver: Any) -> Any:
     async def install() -> None:
         async with Api(await from_dict(apiserver.kubeconfig)) as api:
             await install_kinds(api)
