@@ -44,7 +44,10 @@ class Process:
 
         :raises LeaseLost: another process leads now; the process must end, and may start anew
         """
-        settings, configuration = self._settings, await load(self._settings.kubeconfig, self._settings.context)
+        settings, configuration = (
+            self._settings,
+            await load(self._settings.kubeconfig, self._settings.context),
+        )
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(
                 Api(configuration, in_flight=settings.host_in_flight, observe=self._metrics.requests("host"))

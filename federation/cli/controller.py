@@ -22,11 +22,13 @@ def controller(
     metrics_address: Annotated[str, typer.Option(help="Address they listen on.")] = "127.0.0.1",
     webhook_port: Annotated[int, typer.Option(help="Port of the webhooks; 0 serves none.")] = 0,
     webhook_address: Annotated[str, typer.Option(help="Address they listen on.")] = "127.0.0.1",
-    webhook_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Their certificate (PEM).")] = None,
+    webhook_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Their certificate (PEM).")
+    ] = None,
     webhook_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
 ) -> None:
     """Run the controller until it is told to stop."""
-    from federation.__main__ import run  # kopf is needed by this command only
+    from federation.operator import run  # kopf is needed by this command only
 
     webhook = None
     if webhook_port:

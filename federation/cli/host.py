@@ -23,9 +23,7 @@ Context = Annotated[
 ]
 
 
-async def connected(
-    kubeconfig: str | None, context: str | None, use: Callable[[Api], Awaitable[T]]
-) -> T:
+async def connected(kubeconfig: str | None, context: str | None, use: Callable[[Api], Awaitable[T]]) -> T:
     """Connect to an API server and hand it over."""
     async with Api(await load(kubeconfig, context)) as api:
         return await use(api)
@@ -38,5 +36,3 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except ApiError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
-
-

@@ -16,12 +16,15 @@ from federation.kube.errors import ApiError, NotFound
 from federation.members.join import CLUSTER, Address, Traits, detach, forget_host, join, leave
 
 _Host = Annotated[
-    str | None, typer.Option("--host-kubeconfig", metavar="FILE", help="Kubeconfig of the host; default as kubectl's.")
+    str | None,
+    typer.Option("--host-kubeconfig", metavar="FILE", help="Kubeconfig of the host; default as kubectl's."),
 ]
 _HostContext = Annotated[
     str | None, typer.Option("--host-context", metavar="NAME", help="Context of the host in that kubeconfig.")
 ]
-_Member = Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig of the member.")]
+_Member = Annotated[
+    str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig of the member.")
+]
 _MemberContext = Annotated[
     str | None, typer.Option("--context", metavar="NAME", help="Context of the member in that kubeconfig.")
 ]
@@ -36,7 +39,9 @@ def join_command(
     cluster_admin: Annotated[
         bool, typer.Option("--cluster-admin", help="Give Atoll every right in the member.")
     ] = False,
-    label: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Label of the Cluster.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Label of the Cluster.")
+    ] = None,
     provider: Annotated[str, typer.Option(help="Who runs the cluster.")] = "",
     region: Annotated[str, typer.Option(help="Its region.")] = "",
     zone: Annotated[list[str] | None, typer.Option(help="A zone of it; may be given again.")] = None,
@@ -77,7 +82,8 @@ def unjoin_command(
         bool, typer.Option("--detach", help="Never contact the member: forget it as it is, marks included.")
     ] = False,
     member_kubeconfig: Annotated[
-        str | None, typer.Option(metavar="FILE", help="With it, Atoll's account in the member is removed, too.")
+        str | None,
+        typer.Option(metavar="FILE", help="With it, Atoll's account in the member is removed, too."),
     ] = None,
     member_context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the member.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the member to be clean.")] = 300.0,
@@ -100,7 +106,9 @@ async def _detach(name: str, kubeconfig: str | None, context: str | None) -> Non
         await detach(host, name)
 
 
-async def _leave(name: str, kubeconfig: str | None, context: str | None, removal: str, timeout: float) -> None:
+async def _leave(
+    name: str, kubeconfig: str | None, context: str | None, removal: str, timeout: float
+) -> None:
     async with Api(await load(kubeconfig, context)) as host:
         await leave(host, name, removal=removal)
         try:

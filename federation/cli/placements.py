@@ -62,7 +62,9 @@ async def _bindings(api: Api, namespace: str) -> list[ResourceBinding]:
             continue
         async for page in api.list(resource, namespace=namespace or None):
             bindings += [ResourceBinding.model_validate(item) for item in page.items]
-    return sorted(bindings, key=lambda b: (b.spec.resource.namespace, b.spec.resource.plural, b.metadata.name))
+    return sorted(
+        bindings, key=lambda b: (b.spec.resource.namespace, b.spec.resource.plural, b.metadata.name)
+    )
 
 
 def _cell(result: ClusterResult | None, wanted: int | None) -> str:

@@ -1,0 +1,119 @@
+"""The controller process as an operator: kopf as the shell, the Process inside it.
+
+kopf gives life cycle, signals and the admission webhooks of our kinds. Nothing is watched through it, and it writes
+nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from typing import Any
+
+import kopf
+import uvloop
+
+from federation.admission import register, server
+from federation.kube.api import Api
+from federation.kube.config import Configuration, load
+from federation.kube.discovery import Discovery
+from federation.kube.errors import ApiError, LeaseLost
+from federation.logs import configure
+from federation.process import Process
+from federation.settings import Settings
+from policies.api import KINDS
+from policies.api.meta import GROUP
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Run a controller until it is told to stop; return the exit code: 1 when it ended for a reason of its own."""
+    configure()
+    gc.set_threshold(50_000, 50, 100)
+    return uvloop.run(_run(settings))
+
+
+async def _run(settings: Settings) -> int:
+    try:
+        configuration = await load(settings.kubeconfig, settings.context)
+        await _check_installed(configuration)
+    except ApiError as error:
+        log.error("the host cluster: %s", error)
+        return 1
+    shell = _Shell(settings, configuration)
+    await kopf.operator(
+        registry=shell.registry,
+        settings=_kopf_settings(settings),
+        stop_flag=shell.stop,
+        clusterwide=True,
+    )
+    return shell.code
+
+
+async def _check_installed(configuration: Configuration) -> None:
+    """Find out early, and say so, when our kinds are not there."""
+    async with Api(configuration) as api:
+        discovery = Discovery(api)
+        await discovery.refresh()
+        missing = [kind.plural for kind in KINDS if discovery.resource(GROUP, kind.__name__) is None]
+    if missing:
+        raise ApiError(f"it does not serve {', '.join(missing)} of {GROUP}: run `atoll install`")
+
+
+def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
+    chosen = kopf.OperatorSettings()
+    chosen.posting.enabled = False
+    chosen.peering.standalone = True
+    chosen.scanning.disabled = True
+    chosen.queueing.idle_timeout = 0.05
+    chosen.networking.request_timeout = 30
+    chosen.networking.connect_timeout = 10
+    if settings.webhook is not None:
+        chosen.admission.server = server(settings.webhook)
+    return chosen
+
+
+class _Shell:
+    """The Process as kopf's guest: started with it, stopped with it, and ending it when it fails."""
+
+    def __init__(self, settings: Settings, configuration: Configuration) -> None:
+        self.registry, self.stop, self.code = kopf.OperatorRegistry(), asyncio.Event(), 0
+        self._process, self._configuration = Process(settings), configuration
+        self._task: asyncio.Task[None] | None = None
+        kopf.on.startup(registry=self.registry)(self._start)
+        kopf.on.cleanup(registry=self.registry)(self._end)
+        kopf.on.login(registry=self.registry)(self._login)
+        if settings.webhook is not None:
+            register(self.registry, self._process.clusters)
+
+    async def _start(self, **_: Any) -> None:
+        self._task = asyncio.create_task(self._process.run(), name="atoll")
+        self._task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.code = 1
+            if isinstance(error, LeaseLost):
+                log.error("%s; ending, to be started anew", error)
+            else:
+                log.error("the controller failed; ending, to be started anew", exc_info=error)
+        self.stop.set()
+
+    async def _end(self, **_: Any) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=10)
+
+    async def _login(self, **_: Any) -> kopf.ConnectionInfo:
+        configuration = self._configuration
+        bearer = await configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return kopf.ConnectionInfo(
+            server=configuration.host,
+            ca_path=configuration.ssl_ca_cert,
+            certificate_path=configuration.cert_file,
+            private_key_path=configuration.key_file,
+            token=(bearer or "").removeprefix("Bearer ") or None,
+            trust_env=False,
+        )
