@@ -1,0 +1,151 @@
+"""What becomes of a copy: the rules that lose nothing, as a table and as laws."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies.api.binding import ResourceBinding
+from policies.copies import (
+    Copy,
+    Keep,
+    Placed,
+    Put,
+    Release,
+    Remove,
+    binding_name,
+    decide,
+    stamp,
+    within_brake,
+)
+
+
+def binding(
+    *, uid: str = "b1", generation: int = 3, deleting: bool = False, governed: bool = True
+) -> ResourceBinding:
+    metadata: dict[str, Any] = {"name": "web.deployments.apps", "uid": uid, "generation": generation}
+    if deleting:
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    policy = {"policy": {"kind": "PropagationPolicy", "namespace": "shop", "name": "web"}} if governed else {}
+    resource = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
+    return ResourceBinding.model_validate(
+        {
+            "apiVersion": "federation.atoll.dev/v1alpha1",
+            "kind": "ResourceBinding",
+            "metadata": metadata,
+            "spec": {"resource": resource} | policy,
+        }
+    )
+
+
+def placed(
+    of: ResourceBinding | None, *, targeted: bool = True, gone: bool = False, preserve: bool = False,
+    removal: str | None = None,
+) -> Placed:  # fmt: skip
+    return Placed(of, targeted, gone, preserve, removal)
+
+
+def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
+    return Copy("u1", "h1", "d1", placed_by, deleting)
+
+
+@pytest.mark.parametrize(
+    ("situation", "present", "becomes"),
+    [
+        (placed(binding()), None, Put()),
+        (placed(binding()), copy(), Put()),
+        (placed(binding(governed=False)), copy(), Keep()),
+        (placed(binding(), targeted=False), None, Keep()),
+        (placed(binding(), targeted=False), copy(), Remove("u1")),
+        (placed(binding(), targeted=False), copy(placed_by="b1/2"), Remove("u1")),
+        (placed(binding(deleting=True)), copy(), Keep()),
+        (placed(binding(deleting=True), gone=True), copy(), Remove("u1")),
+        (placed(binding(deleting=True), gone=True, preserve=True), copy(), Release()),
+        (placed(binding(deleting=True), gone=True), None, Keep()),
+        (placed(None, targeted=False), None, Keep()),
+        (placed(None, targeted=False, removal="Keep"), copy(), Release()),
+        (placed(binding(), targeted=False, removal="Delete"), copy(), Remove("u1")),
+        (placed(binding(), removal="Keep"), copy(), Release()),
+    ],
+)
+def test_what_becomes_of_a_copy(situation: Placed, present: Copy | None, becomes: object) -> None:
+    assert decide(situation, present) == becomes
+
+
+@pytest.mark.parametrize(
+    ("situation", "present", "reason"),
+    [
+        (placed(None, targeted=False), copy(), "Orphan"),
+        (placed(binding(), targeted=False), copy(placed_by="b1/4"), "HostWentBack"),
+        (placed(binding(), targeted=False), copy(placed_by="b0/1"), "PlacedByAnother"),
+        (placed(binding(), targeted=False), copy(placed_by=""), "PlacedByAnother"),
+        (placed(binding(), targeted=False), copy(placed_by="b1/x"), "PlacedByAnother"),
+        (placed(binding()), copy(deleting=True), "Terminating"),
+    ],
+)
+def test_what_is_kept_says_why(situation: Placed, present: Copy, reason: str) -> None:
+    action = decide(situation, present)
+    assert isinstance(action, Keep)
+    assert action.verdict is not None
+    assert action.verdict.reason == reason
+
+
+@given(
+    st.builds(
+        placed,
+        st.none() | st.builds(binding, deleting=st.booleans(), governed=st.booleans(), generation=st.integers(0, 9)),
+        targeted=st.booleans(), gone=st.booleans(), preserve=st.booleans(),
+    ),
+    st.builds(copy, placed_by=st.sampled_from(["", "b1/0", "b1/5", "b1/10", "b2/1"]), deleting=st.booleans()),
+)  # fmt: skip
+def test_a_copy_is_removed_only_on_a_recorded_decision(situation: Placed, present: Copy) -> None:
+    if isinstance(decide(situation, present), Remove):
+        of = situation.binding
+        assert of is not None
+        torn_down = of.metadata.deletion_timestamp and situation.template_gone and not situation.preserve
+        withdrawn = not of.metadata.deletion_timestamp and not situation.targeted
+        assert torn_down or withdrawn
+
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+@pytest.mark.parametrize(
+    ("plural", "group", "name", "expected"),
+    [
+        ("deployments", "apps", "web", "web.deployments.apps"),
+        ("configmaps", "", "kube.settings", "kube.settings.configmaps"),
+    ],
+)
+def test_readable_names_of_bindings(plural: str, group: str, name: str, expected: str) -> None:
+    assert binding_name(plural, group, name) == expected
+
+
+@given(st.text(min_size=1, max_size=253), st.text(min_size=1, max_size=253))
+def test_names_of_bindings_are_valid_and_distinct(one: str, other: str) -> None:
+    names = [binding_name("clusterroles", "rbac.authorization.k8s.io", name) for name in (one, other)]
+    assert all(len(name) <= 253 and _SUBDOMAIN.fullmatch(name) for name in names)
+    assert (names[0] == names[1]) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("inferred", "total", "within"),
+    [(10, 10, True), (11, 10, False), (11, 55, True), (20, 100, True), (21, 100, False), (0, 0, True)],
+)
+def test_the_brake_lets_ten_or_a_fifth_pass(inferred: int, total: int, within: bool) -> None:
+    assert within_brake(inferred, total) is within
+
+
+def test_a_stamp_keeps_what_the_manifest_has_and_does_not_change_it() -> None:
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"x": "y"}}}
+    stamped = stamp(manifest, host="h1", digest="d1", binding=binding())
+    assert stamped["metadata"]["labels"] == {"x": "y", "federation.atoll.dev/host": "h1"}
+    assert stamped["metadata"]["annotations"] == {
+        "federation.atoll.dev/digest": "d1",
+        "federation.atoll.dev/binding": "b1/3",
+    }
+    assert manifest["metadata"] == {"name": "a", "labels": {"x": "y"}}
