@@ -43,7 +43,7 @@ def changed(text: str, overrider: ImageOverrider) -> str:
             image = image._replace(registry=_operated(image.registry, overrider))
         case "Repository":
             image = image._replace(repository=_operated(image.repository, overrider))
-        case "Tag":
+        case _:
             version = _operated(image.tag or image.digest, overrider)
             is_digest = ":" in version
             image = image._replace(tag="" if is_digest else version, digest=version if is_digest else "")
@@ -58,5 +58,5 @@ def _operated(text: str, overrider: ImageOverrider) -> str:
             return text + overrider.value
         case "replace":
             return overrider.value
-        case "remove":
+        case _:
             return ""

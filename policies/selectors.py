@@ -28,7 +28,7 @@ def _holds(requirement: LabelSelectorRequirement, labels: Mapping[str, str]) -> 
             return labels.get(requirement.key) not in requirement.values
         case "Exists":
             return requirement.key in labels
-        case "DoesNotExist":
+        case _:
             return requirement.key not in labels
 
 
@@ -50,7 +50,7 @@ def _field_holds(requirement: FieldSelectorRequirement, cluster: Cluster) -> boo
             values: Sequence[str] = (cluster.spec.provider,)
         case "region":
             values = (cluster.spec.region,)
-        case "zone":
+        case _:
             values = cluster.spec.zones or ("",)
     wanted = requirement.operator == "In"
     return any((value in requirement.values) == wanted for value in values)

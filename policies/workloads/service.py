@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from policies.api.meta import Manifest
 from policies.workloads.whole import ready, replicas, with_replicas
@@ -23,12 +24,21 @@ def health(projected: Manifest) -> Health:
 
 def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) -> Manifest | None:
     """Return the union of the clusters' addresses, in a fixed order."""
+    shown = (previous.get("loadBalancer") or {}).get("ingress") or []
     lives = [copy.live for copy in copies.values() if copy.live is not None]
-    union = {json.dumps(address, sort_keys=True): address for live in lives for address in live["ingress"]}
-    if not union and not (previous.get("loadBalancer") or {}).get("ingress"):
+    addresses = _distinct(address for live in lives for address in live["ingress"])
+    if not addresses and not shown:
         return None
-    ordered = sorted(
-        union.items(), key=lambda item: (item[1].get("ip", ""), item[1].get("hostname", ""), item[0])
-    )
-    balancer = {"ingress": [address for _, address in ordered]} if ordered else {}
-    return previous | {"loadBalancer": balancer}
+    if addresses == _distinct(shown):
+        return previous
+    return previous | {"loadBalancer": {"ingress": addresses} if addresses else {}}
+
+
+def _distinct(addresses: Iterable[Manifest]) -> list[Manifest]:
+    """Sort addresses and drop doubles, in the words of servers that know `ipMode` (1.29) and set it."""
+    said = [{"ipMode": "VIP", **address} if "ip" in address else address for address in addresses]
+    distinct = {
+        (each.get("ip", ""), each.get("hostname", ""), json.dumps(each, sort_keys=True)): each
+        for each in said
+    }
+    return [distinct[key] for key in sorted(distinct)]

@@ -121,6 +121,8 @@ def test_kinds_and_groups_without_containers_are_left_alone() -> None:
     assert overridden(foreign, imageOverrider=[image("Tag", "replace", "2")]) == foreign
     without = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {}}
     assert overridden(without, imageOverrider=[image("Tag", "replace", "2")]) == without
+    odd = without | {"spec": {"template": {"spec": "other"}}}
+    assert overridden(odd, imageOverrider=[image("Tag", "replace", "2")]) == odd
     unset = deployment("")
     assert overridden(unset, imageOverrider=[image("Tag", "replace", "2")]) == unset
 

@@ -501,7 +501,11 @@ def balancer(*addresses: Manifest) -> Copy:
     return copy(live("Service", {"loadBalancer": {"ingress": list(addresses)}}, type="LoadBalancer"))
 
 
-A, B, C = {"ip": "1.0.0.1", "ipMode": "VIP"}, {"ip": "1.0.0.2"}, {"hostname": "lb.example.com"}
+A, B, C = (
+    {"ip": "1.0.0.1", "ipMode": "VIP"},
+    {"ip": "1.0.0.2", "ipMode": "Proxy"},
+    {"hostname": "lb.example.com"},
+)
 
 
 def test_a_load_balancer_shows_the_addresses_of_all_clusters_once_and_in_order() -> None:
@@ -510,6 +514,13 @@ def test_a_load_balancer_shows_the_addresses_of_all_clusters_once_and_in_order()
     )
     assert result == {"conditions": [], "loadBalancer": {"ingress": [C, A, B]}}
     assert rolled("Service", result, m1=balancer(A), m2=balancer(C, B)) == result
+
+
+def test_servers_that_set_the_mode_of_an_address_and_those_that_do_not_mean_the_same() -> None:
+    bare = {"ip": "1.0.0.1"}
+    for shown in (A, bare):
+        previous = {"loadBalancer": {"ingress": [shown]}}
+        assert rolled("Service", previous, m1=balancer(A), m2=balancer(bare)) == previous
 
 
 def test_addresses_that_are_gone_are_taken_away() -> None:
