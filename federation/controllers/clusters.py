@@ -109,6 +109,8 @@ class Clusters:
         """Return what is known of a cluster's health, or None before the first probe."""
         if (problem := self._problems.get(name)) is not None:
             return problem
+        if misled := self._fleet.problem(name):
+            return Health(False, "BadSecret", f"{misled}; run `atoll join` again")
         member = self._fleet.get(name)
         return member.health if member and member.health.reason != "NotProbed" else None
 

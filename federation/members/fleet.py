@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.kube.api import Api
+from federation.kube.errors import BadConfiguration
 from federation.kube.resources import Resource
 from federation.members.member import Listener, Member
 
@@ -25,6 +26,8 @@ class _Berth:
     credentials: str
     task: asyncio.Task[None]
     member: Member | None = None
+    problem: str = ""
+    """Why its credentials lead nowhere."""
 
 
 class Fleet:
@@ -50,6 +53,11 @@ class Fleet:
     def get(self, name: str) -> Member | None:
         berth = self._berths.get(name)
         return berth.member if berth else None
+
+    def problem(self, name: str) -> str:
+        """Say why a member can't even be tried, or return an empty string."""
+        berth = self._berths.get(name)
+        return berth.problem if berth else ""
 
     def connect(
         self, name: str, kubeconfig: dict[str, Any], credentials: str, *, cluster_uid: str = ""
@@ -88,6 +96,10 @@ class Fleet:
                     self._want(member)
                     self._listener.health_changed(name)
                     await member.run()
+            except BadConfiguration as error:
+                self._berths[name].problem = str(error)
+                self._listener.health_changed(name)
+                return  # other credentials make another attempt
             except Exception:
                 log.exception("cluster %s: the member's tasks failed; they start anew", name,
                               extra={"cluster": name})  # fmt: skip
