@@ -8,7 +8,7 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-manageme
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -98,8 +98,9 @@ def _gaps(value: Any, fields: Fields | None, path: _Path) -> Iterator[_Path]:
         for name, child in value.items():
             yield from _gaps(child, fields.get(f"f:{name}"), (*path, name))
     elif isinstance(value, list):
+        keyed = _keyed(fields)
         for index, element in enumerate(value):
-            yield from _gaps(element, _element(value, index, fields), (*path, index))
+            yield from _gaps(element, _element(value, index, fields, keyed), (*path, index))
 
 
 def _leaves(value: Any, path: _Path) -> Iterator[_Path]:
@@ -116,24 +117,45 @@ def _leaves(value: Any, path: _Path) -> Iterator[_Path]:
         yield path
 
 
-def _element(elements: list[Any], index: int, fields: Fields) -> Fields | None:
+class _Keyed(NamedTuple):
+    """The elements of a list-map that a tree owns, found by their keys."""
+
+    names: frozenset[tuple[str, ...]]
+    """The combinations of keys in use: one, for nearly every list."""
+    subtrees: dict[bytes, Fields]
+    """By `_identity`."""
+    all: list[tuple[dict[str, Any], Fields]]
+
+
+def _keyed(fields: Fields) -> _Keyed:
+    """Parse the keys once for the whole list: looking through them for each element would be quadratic."""
+    elements = [
+        (orjson.loads(step[2:]), subtree) for step, subtree in fields.items() if step.startswith("k:")
+    ]
+    subtrees = {_identity(tuple(keys), keys): subtree for keys, subtree in elements}
+    return _Keyed(frozenset(tuple(keys) for keys, _ in elements), subtrees, elements)
+
+
+def _element(elements: list[Any], index: int, fields: Fields, keyed: _Keyed) -> Fields | None:
     """The subtree of one list element; keys of list-maps may be defaults that the manifest leaves out."""
     element = elements[index]
     if (by_index := fields.get(f"i:{index}")) is not None:
         return by_index
     if not isinstance(element, dict):
         return _of_value(element, fields)
-    partial: list[Fields] = []
-    for step, subtree in fields.items():
-        if not step.startswith("k:"):
-            continue
-        keys = orjson.loads(step[2:])
-        given = {name: element[name] for name in keys if name in element}
-        if given == keys:
+    for names in keyed.names:
+        if (subtree := keyed.subtrees.get(_identity(names, element))) is not None:
             return subtree
+    for keys, subtree in keyed.all:
+        given = {name: element[name] for name in keys if name in element}
         if given and given.items() <= keys.items() and not any(_has(other, keys) for other in elements):
-            partial.append(subtree)
-    return partial[0] if partial else _of_value(element, fields)
+            return subtree
+    return _of_value(element, fields)
+
+
+def _identity(names: tuple[str, ...], element: Mapping[str, Any]) -> bytes:
+    """What tells an element of a list-map from the others, as JSON: its values need not be hashable."""
+    return orjson.dumps([names, [element.get(name) for name in names]])
 
 
 def _has(element: Any, keys: Mapping[str, Any]) -> bool:
