@@ -1,0 +1,234 @@
+"""Crash at every write: run a scenario once to learn its writes and its end, then again with harm at each write.
+
+A run ends well when all clusters hold the same as after the unperturbed run and no object that the end state has was
+ever deleted in a member on the way. Any scenario will do: see `Scenario`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from federation.app import Federation
+from federation.kube.config import from_dict
+from federation.metrics import Metrics
+from federation.settings import Settings
+from tests.crash.state import State, collect, difference
+from tests.crash.tap import Perturbation, Tap, TappedApi
+from tests.crash.witness import Witness
+from tests.crash.world import World, clear
+
+DEADLINE = 15.0
+"""Seconds a perturbed run may take to come to its end."""
+QUIET = 0.3
+"""Seconds without a request after which a controller has nothing left to do."""
+LONG_QUIET = 1.2
+"""The same where nothing is known yet of what is to come."""
+HOLD = 1.0
+"""Seconds after which what was hidden is shown at the latest."""
+
+
+Step = Callable[[World, str], Awaitable[None]]
+"""What a user does in a namespace."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`setup` is done and settles before the harm; `act` is done while the controller comes to harm.
+
+    `expect` raises AssertionError when a state is not what the scenario must end in.
+    """
+
+    name: str
+    setup: Step
+    act: Step
+    expect: Callable[[State], None]
+    restore: Step | None = None
+    """Puts back what outlives the namespace."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the unperturbed run showed."""
+
+    start: State
+    end: State
+    writes: tuple[str, ...]
+
+    def points(self) -> Iterator[tuple[str, Perturbation]]:
+        for write in self.writes:
+            for perturbation in Perturbation:
+                yield write, perturbation
+
+
+class Violation(AssertionError):
+    """A perturbed run did not end as it should."""
+
+
+@dataclass
+class _Incarnation:
+    """One life of the controller."""
+
+    world: World
+    tap: Tap
+    _api: TappedApi | None = None
+    _task: asyncio.Task[None] | None = None
+    federation: Federation = field(init=False)
+
+    async def start(self) -> None:
+        self._api = TappedApi(await from_dict(self.world.kubeconfigs["host"]), "host", self.tap)
+        await self._api.__aenter__()
+        self.federation = Federation(
+            self._api, self.world.host_id, Settings(identity="crash"), Metrics(), self._connect
+        )
+        self._task = asyncio.create_task(self.federation.run())
+
+    async def _connect(self, name: str, kubeconfig: dict[str, Any]) -> TappedApi:
+        return TappedApi(await from_dict(kubeconfig), name, self.tap)
+
+    def check(self) -> None:
+        """Raise what ended the controller, if something did."""
+        if self._task is not None and self._task.done():
+            raise Violation("the controller ended by itself") from self._task.exception()
+
+    async def kill(self) -> None:
+        """End all tasks; none gets an answer any more, so nothing is put in order on the way."""
+        assert self._task is not None
+        assert self._api is not None
+        self.tap.dead = True
+        self._task.cancel()
+        _, alive = await asyncio.wait({self._task}, timeout=5)
+        assert not alive, "the controller waits for an answer while it is being cancelled"
+        with suppress(asyncio.CancelledError):
+            self._task.result()
+        await self._api.__aexit__(None, None, None)
+
+
+class Run:
+    """One run of a scenario in a namespace of its own."""
+
+    def __init__(
+        self, world: World, scenario: Scenario, point: str = "", perturbation: Perturbation | None = None
+    ) -> None:
+        self._world, self._scenario = world, scenario
+        self._what = f"{scenario.name}: {perturbation.value if perturbation else 'unperturbed at'} {point}"
+        self._namespace = f"crash-{uuid4().hex[:10]}"
+        self.tap = Tap(self._namespace, world.latest, point, perturbation)
+        self._controller = _Incarnation(world, self.tap)
+        self._witness = Witness(world.members, self._namespace)
+
+    async def record(self) -> Recorded:
+        """Run undisturbed; then start a new controller, which must find nothing to do."""
+        try:
+            start = await self._begin(None)
+            await self._act()
+            end = await self._settled(self._holds, LONG_QUIET)
+            self._scenario.expect(end)
+            writes = tuple(self.tap.writes)
+            await self._restart()
+            self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
+            again = self.tap.writes[len(writes) :]
+            assert not again, f"{self._what}: a restart with nothing changed wrote {again}"
+            return Recorded(start, end, writes)
+        finally:
+            await self._end()
+
+    async def perturb(self, recorded: Recorded) -> bool:
+        """Run with harm; return whether the chosen write came at all.
+
+        :raises Violation: the end is another one than recorded
+        """
+        try:
+            await self._begin(recorded.start)
+            await self._act()
+            await self._recover()
+            self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
+            if lost := self._witness.deleted & {(c, o) for c, objects in recorded.end.items() for o in objects}:
+                raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
+            return self.tap.reached
+        finally:
+            await self._end()
+
+    async def _begin(self, start: State | None) -> State:
+        await self._world.make_namespace(self._namespace)
+        await self._witness.start()
+        await self._controller.start()
+        await self._scenario.setup(self._world, self._namespace)
+        self.tap.touch()
+        state = await self._settled(
+            lambda state: start is None or state == start, LONG_QUIET if start is None else QUIET / 2
+        )
+        if start is not None:
+            self._compare(start, state)
+        self._witness.deleted.clear()
+        self.tap.arm()
+        return state
+
+    async def _act(self) -> None:
+        await self._scenario.act(self._world, self._namespace)
+        self.tap.touch()
+
+    async def _recover(self) -> None:
+        """Wait for the harm; start a controller anew if it was killed, and show it in the end what it did not see."""
+        await self._until(lambda: self.tap.reached or self._quiet(QUIET))
+        if self.tap.dead:
+            await self._restart()
+        if self.tap.holding:
+            held = asyncio.get_running_loop().time()
+            await self._until(lambda: self._quiet(QUIET) or asyncio.get_running_loop().time() > held + HOLD)
+            self.tap.release()
+            self.tap.touch()
+
+    async def _restart(self) -> None:
+        await self._controller.kill()
+        self.tap.revive()
+        self.tap.touch()
+        self._controller = _Incarnation(self._world, self.tap)
+        await self._controller.start()
+
+    def _quiet(self, seconds: float) -> bool:
+        self._controller.check()
+        return asyncio.get_running_loop().time() > self.tap.touched + seconds
+
+    def _holds(self, state: State) -> bool:
+        try:
+            self._scenario.expect(state)
+        except (AssertionError, KeyError):
+            return False
+        return True
+
+    async def _settled(self, wanted: Callable[[State], bool], quiet: float) -> State:
+        """Wait until the controller rests and the state is as wanted; return the last state at the deadline."""
+        state: State = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DEADLINE):
+                while True:
+                    await self._until(lambda: self._quiet(quiet))
+                    state = await collect(self._world.clusters, self._namespace)
+                    if wanted(state):
+                        break
+                    await asyncio.sleep(0.1)
+        return state
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            await asyncio.sleep(0.01)
+
+    def _compare(self, expected: State, found: State) -> None:
+        if found != expected:
+            raise Violation(f"{self._told()}\n{difference(expected, found)}")
+
+    def _told(self) -> str:
+        last = "\n  ".join(self.tap.writes[-12:])
+        return f"{self._what} (reached: {self.tap.reached})\nlast writes:\n  {last}"
+
+    async def _end(self) -> None:
+        await self._controller.kill()
+        await self._witness.stop()
+        if self._scenario.restore is not None:
+            await self._scenario.restore(self._world, self._namespace)
+        await clear(self._world, self._namespace)

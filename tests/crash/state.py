@@ -1,0 +1,107 @@
+"""State: what the clusters hold of one namespace, told so that two runs can be compared.
+
+Times and versions are left out. UIDs and digests differ from run to run, but that the same one stands in two places
+does not: each is replaced by a name in the order of first sight.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from federation.kube.resources import Manifest, Resource
+from policies.copies import BINDING_ANNOTATION
+from tests.federated import BINDINGS, CLUSTERS, CONFIGMAPS, DEPLOYMENTS, NAMESPACES, OVERRIDES, POLICIES, Cluster
+
+State = dict[str, dict[str, Manifest]]
+"""By cluster, then by `plural/name`."""
+
+PAYLOAD = (DEPLOYMENTS, CONFIGMAPS)
+"""What scenarios propagate."""
+ON_HOST = (*PAYLOAD, POLICIES, OVERRIDES, BINDINGS)
+"""What scenarios make on the host, with what becomes of it there."""
+_VOLATILE = frozenset(
+    {"creationTimestamp", "resourceVersion", "generation", "lastTransitionTime", "lastUpdateTime", "timeAdded", "time"}
+)
+_UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b")
+_SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "clusterUid")
+
+
+async def collect(clusters: Mapping[str, Cluster], namespace: str) -> State:
+    """Read the objects of a namespace in all clusters, and the Clusters."""
+    found = await asyncio.gather(*(_objects(name, cluster, namespace) for name, cluster in clusters.items()))
+    text = json.dumps(dict(zip(clusters, found, strict=True)), sort_keys=True).replace(namespace, "NS")
+    names: dict[str, str] = {}
+    text = _UNIQUE.sub(lambda match: names.setdefault(match[0], f"unique-{len(names) + 1}"), text)
+    state: State = json.loads(text)
+    return state
+
+
+async def _objects(cluster: str, server: Cluster, namespace: str) -> dict[str, Manifest]:
+    kinds = ON_HOST if cluster == "host" else PAYLOAD
+    lists = [_listed(server, resource, namespace) for resource in kinds]
+    if cluster == "host":
+        lists.append(_listed(server, CLUSTERS, None))
+    objects = {name: live for found in await asyncio.gather(*lists) for name, live in found.items()}
+    if (live := await server.get(NAMESPACES, namespace)) is not None:
+        objects["namespaces/NS"] = _stable(live)
+    return objects
+
+
+async def _listed(server: Cluster, resource: Resource, namespace: str | None) -> dict[str, Manifest]:
+    pages = [page async for page, _ in server.api.list(resource, namespace=namespace)]
+    return {f"{resource.plural}/{m['metadata']['name']}": _stable(m) for page in pages for m in page}
+
+
+def _stable(live: Manifest) -> Manifest:
+    metadata = live["metadata"]
+    generation = metadata.get("generation")
+    if (annotations := metadata.get("annotations")) and BINDING_ANNOTATION in annotations:
+        annotations[BINDING_ANNOTATION] = annotations[BINDING_ANNOTATION].partition("/")[0]
+    entries = metadata.pop("managedFields", [])
+    metadata["managers"] = {
+        f"{entry['manager']} {entry['operation']} {entry.get('subresource', '')}": entry.get("fieldsV1")
+        for entry in entries
+    }
+    if live["kind"] == "Cluster":
+        for name in _SURVEYED:
+            live.get("status", {}).pop(name, None)
+    stable: Manifest = _without(live, generation)
+    return stable
+
+
+def _without(value: Any, generation: int | None) -> Any:
+    """Drop what is volatile; of an observedGeneration keep whether it is the object's present one."""
+    if isinstance(value, list):
+        return [_without(item, generation) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {name: _without(item, generation) for name, item in value.items() if name not in _VOLATILE}
+    if "deletionTimestamp" in kept:
+        kept["deletionTimestamp"] = "set"
+    if "observedGeneration" in kept:
+        kept["observedGeneration"] = "current" if value["observedGeneration"] == generation else "old"
+    return kept
+
+
+def difference(expected: State, found: State) -> str:
+    """Show how a state differs from the one that should be, object by object."""
+    return "\n".join(line for place in sorted(_places(expected) | _places(found)) for line in _lines(place, expected, found))
+
+
+def _places(state: State) -> set[tuple[str, str]]:
+    return {(cluster, name) for cluster, objects in state.items() for name in objects}
+
+
+def _lines(place: tuple[str, str], expected: State, found: State) -> Iterable[str]:
+    cluster, name = place
+    before, after = (state.get(cluster, {}).get(name) for state in (expected, found))
+    if before is None or after is None:
+        return [f"{cluster}: {name}: {'should not be there' if before is None else 'missing'}"]
+    texts = [json.dumps(live, indent=1, sort_keys=True).splitlines() for live in (before, after)]
+    where = f"{cluster}: {name}"
+    return difflib.unified_diff(*texts, f"{where} (unperturbed)", f"{where} (perturbed)", n=2, lineterm="")

@@ -1,0 +1,228 @@
+"""Tap: stands between a controller and all its API servers, and does it harm at one chosen write.
+
+Every write of every verb passes here, one at a time, so that "right before" and "right after" mean the same in each
+run. The harm is one of the three perturbations of Sieve (Sun et al., "Automatic Reliability Testing for Cluster
+Management Controllers", OSDI 2022): a crash, a stale cache, events never seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from enum import Enum
+from typing import Any
+
+from federation.kube.api import APPLY, Api, WatchEvent
+from federation.kube.config import Configuration
+from federation.kube.errors import Gone
+from federation.kube.resources import Manifest, Resource, Selector, newer
+
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Perturbation(Enum):
+    """What happens at the chosen write."""
+
+    KILL_BEFORE = "killed right before"
+    """The write is never sent."""
+    KILL_AFTER = "killed right after"
+    """The write is done, its answer is never read."""
+    STALE = "stale since"
+    """Lists and watches show the world as it was right before the write, until released."""
+    REWOUND = "killed right after, then stale since right before"
+    """A new controller is shown an old world: it talks to an API server that lags behind."""
+    MISSED = "events missed since"
+    """Watches break right before the write and the next list comes after the release: what passes between is unseen."""
+
+
+_KILLS = {Perturbation.KILL_BEFORE, Perturbation.KILL_AFTER, Perturbation.REWOUND}
+_FREEZES = {Perturbation.STALE, Perturbation.REWOUND}
+Latest = Callable[[], Awaitable[Mapping[str, str]]]
+"""Asks each cluster for the resourceVersion it is at."""
+
+
+class Tap:
+    """The harm of one run. Names of writes are free of `namespace`, so that they are the same in each run.
+
+    - `writes`: those since `arm`, by name, each with its number among its equals
+    - `reached`: the chosen write came, and with it the harm
+    - `dead`: the controller is to be killed; nothing passes until `revive`
+    - `holding`: what changes is hidden from the controller until `release`
+    """
+
+    def __init__(
+        self, namespace: str, latest: Latest, point: str = "", perturbation: Perturbation | None = None
+    ) -> None:
+        self._namespace, self._latest = namespace, latest
+        self._point, self._perturbation = point, perturbation
+        self._armed = False
+        self._numbers: Counter[str] = Counter()
+        self._one_at_a_time = asyncio.Lock()
+        self._cut, self._released = asyncio.Event(), asyncio.Event()
+        self._frozen: Mapping[str, str] = {}
+        self._incarnation = 0
+        self.writes: list[str] = []
+        self.reached = self.dead = False
+        self.touched = 0.0
+        """When the controller last asked for anything but its probes."""
+
+    @property
+    def holding(self) -> bool:
+        return bool(self._frozen or self._cut.is_set()) and not self._released.is_set()
+
+    @property
+    def incarnation(self) -> int:
+        return self._incarnation
+
+    def arm(self) -> None:
+        """Count from now on."""
+        self._armed = True
+
+    def revive(self) -> None:
+        """A new controller takes over; whatever is left of the old one never gets an answer again."""
+        self._incarnation += 1
+        self.dead = False
+
+    def release(self) -> None:
+        """Let the controller see what it could not."""
+        self._released.set()
+        self._cut.clear()
+
+    def touch(self) -> None:
+        self.touched = asyncio.get_running_loop().time()
+
+    async def alive(self, incarnation: int) -> None:
+        """Return at once for a living controller, never for a dead one."""
+        if self.dead or incarnation != self._incarnation:
+            await asyncio.Event().wait()
+
+    async def write(self, incarnation: int, name: str, send: Callable[[], Awaitable[Manifest]]) -> Manifest:
+        """Send a write, if nothing is to happen before it; answer it, if nothing is to happen after it."""
+        async with self._one_at_a_time:
+            await self.alive(incarnation)
+            if not self._is_point(name):
+                return await send()
+            await self._harm_before(incarnation)
+            try:
+                return await send()
+            finally:
+                await self._harm_after(incarnation)
+
+    def _is_point(self, name: str) -> bool:
+        if not self._armed:
+            return False
+        name = name.replace(self._namespace, "NS")
+        self._numbers[name] += 1
+        self.writes.append(f"{name} #{self._numbers[name]}")
+        return self._point == self.writes[-1]
+
+    async def _harm_before(self, incarnation: int) -> None:
+        if self._perturbation is Perturbation.KILL_BEFORE:
+            self.reached = self.dead = True
+            await self.alive(incarnation)
+        if self._perturbation in _FREEZES:
+            self._frozen = await self._latest()
+        if self._perturbation is Perturbation.MISSED:
+            self._cut.set()
+
+    async def _harm_after(self, incarnation: int) -> None:
+        self.reached, self.dead = True, self._perturbation in _KILLS
+        await self.alive(incarnation)
+
+    # What the controller is shown
+
+    async def list_query(self, cluster: str, query: Mapping[str, str]) -> Mapping[str, str]:
+        """Return how a list is to be asked for; while watches are cut, it waits."""
+        if self._cut.is_set():
+            await self._released.wait()
+        if self.holding and "continue" not in query:
+            return {**query, "resourceVersion": self._frozen[cluster], "resourceVersionMatch": "Exact"}
+        return query
+
+    async def events(self, cluster: str, events: AsyncIterator[WatchEvent]) -> AsyncIterator[WatchEvent]:
+        """Pass on events: late while the cache is stale, never when the watch is cut."""
+        cut = asyncio.ensure_future(self._cut.wait())
+        try:
+            while (event := await _unless(cut, anext(events, None))) is not None:
+                if self.holding and newer(event.manifest["metadata"]["resourceVersion"], self._frozen[cluster]):
+                    await self._released.wait()
+                yield event
+        finally:
+            cut.cancel()
+
+
+async def _unless(cut: asyncio.Future[Any], coming: Awaitable[WatchEvent | None]) -> WatchEvent | None:
+    """Await an event.
+
+    :raises Gone: the watch was cut first
+    """
+    event = asyncio.ensure_future(coming)
+    try:
+        await asyncio.wait({event, cut}, return_when=asyncio.FIRST_COMPLETED)
+        if cut.done():
+            raise Gone(410, "Expired", "the watch was cut")
+        return event.result()
+    finally:
+        event.cancel()
+        await asyncio.wait({event})
+
+
+class TappedApi(Api):
+    """The Api of a controller under test."""
+
+    def __init__(self, configuration: Configuration, cluster: str, tap: Tap) -> None:
+        super().__init__(configuration)
+        self._cluster, self._tap, self._incarnation = cluster, tap, tap.incarnation
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        resource: Resource | None = None,
+        **options: Any,
+    ) -> Manifest:
+        await self._tap.alive(self._incarnation)
+        self._tap.touch()
+        if query is not None and "limit" in query:
+            query = await self._tap.list_query(self._cluster, query)
+
+        async def send() -> Manifest:
+            return await super(TappedApi, self).request(
+                method, path, query=query, content_type=content_type, resource=resource, **options
+            )
+
+        if method not in WRITES:
+            answer = await send()
+        else:
+            verb = "APPLY" if content_type == APPLY else method
+            answer = await self._tap.write(self._incarnation, f"{self._cluster} {verb} {path}", send)
+        await self._tap.alive(self._incarnation)
+        self._tap.touch()
+        return answer
+
+    @asynccontextmanager
+    async def watch(
+        self,
+        resource: Resource,
+        resource_version: str,
+        *,
+        namespace: str | None = None,
+        selector: Selector | None = None,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[AsyncIterator[WatchEvent]]:
+        await self._tap.alive(self._incarnation)
+        watching = super().watch(
+            resource, resource_version, namespace=namespace, selector=selector, metadata_only=metadata_only
+        )
+        async with watching as events:
+            yield self._living(self._tap.events(self._cluster, events))
+
+    async def _living(self, events: AsyncIterator[WatchEvent]) -> AsyncIterator[WatchEvent]:
+        async for event in events:
+            await self._tap.alive(self._incarnation)
+            yield event
