@@ -53,11 +53,10 @@ def place(
     A cluster that already is a target stays one when it stops serving the kind or gets a taint: only an
     eviction moves what runs. A cluster that is gone or leaving the federation is dropped.
     """
-    ordered = sorted(clusters, key=lambda cluster: cluster.metadata.name)
-    remaining = {cluster.metadata.name for cluster in ordered if not cluster.metadata.deletion_timestamp}
-    kept = tuple(sorted((old for old in previous if old.name in remaining), key=lambda old: old.name))
     if field := next(_unsupported(placement), None):
-        return Decision(kept, unsupported(field), {})
+        return hold(field, clusters, previous)
+    ordered = sorted(clusters, key=lambda cluster: cluster.metadata.name)
+    kept = _remaining(clusters, previous)
     targets = {old.name for old in kept}
     rejections: dict[str, Rejection] = {}
     candidates = []
@@ -71,6 +70,17 @@ def place(
         verdict = no_cluster_fit(len(ordered), rejections.values(), kept=bool(kept))
         return Decision(kept, verdict, rejections)
     return Decision(_assign(workload, placement.replica_scheduling, candidates), None, rejections)
+
+
+def hold(field: str, clusters: Sequence[Cluster], previous: Sequence[TargetCluster]) -> Decision:
+    """Keep what is placed because a policy uses a field that nothing acts on yet."""
+    return Decision(_remaining(clusters, previous), unsupported(field), {})
+
+
+def _remaining(clusters: Sequence[Cluster], previous: Sequence[TargetCluster]) -> tuple[TargetCluster, ...]:
+    """The previous placement as far as its clusters are there and stay."""
+    staying = {cluster.metadata.name for cluster in clusters if not cluster.metadata.deletion_timestamp}
+    return tuple(sorted((old for old in previous if old.name in staying), key=lambda old: old.name))
 
 
 def divides(placement: Placement) -> bool:
@@ -143,7 +153,6 @@ def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     placement = tuple(_unsupported(spec.placement))
     later = {
         "spec.propagateDeps": spec.propagate_deps,
-        "spec.dependentOverrides": spec.dependent_overrides,
         "spec.suspension": spec.suspension,
         "spec.activationPreference": spec.activation_preference,
         "spec.failover": spec.failover,

@@ -119,7 +119,11 @@ class Schedule:
             kept = [target for target in before.clusters if target.name in staying]
             spec = before.model_copy(update={"resource": resource, "policy": None, "clusters": kept})
             return spec, _NO_POLICY
-        decision = placement.place(_facts(ref, template), policy.spec.placement, clusters, before.clusters)
+        if unsupported := placement.unsupported_fields(policy.spec):
+            decision = placement.hold(unsupported[0], clusters, before.clusters)
+        else:
+            facts = _facts(ref, template)
+            decision = placement.place(facts, policy.spec.placement, clusters, before.clusters)
         placed = policy.spec.placement
         shares = placement.completions(template.completions, placed, decision.clusters, template.uid)
         targets = [

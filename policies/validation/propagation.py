@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 
 from policies.api.failover import Failover
 from policies.api.propagation import ClusterAffinity, Placement, PropagationPolicy, ReplicaScheduling
+from policies.placement import unsupported_fields
 from policies.validation import selection, syntax
 from policies.validation.findings import Advice, Finding
 
@@ -22,6 +23,8 @@ def check(policy: PropagationPolicy, clusters: Collection[str] | None) -> Iterat
         yield from selection.cluster_names(at, suspended.cluster_names, clusters)
     if spec.failover:
         yield from _failover("spec.failover", spec.failover)
+    for path in unsupported_fields(spec):
+        yield Advice(path, "it is not supported yet, and nothing is placed by this policy", "remove it")
 
 
 def _placement(field: str, placement: Placement, clusters: Collection[str] | None) -> Iterator[Finding]:
