@@ -1,13 +1,13 @@
-"""Crash at every write: run a scenario once to learn its writes and its end, then again with harm at each write.
+"""Crash at every write: run a scenario once to learn its writes and its end, then again with harm at each.
 
-A run ends well when all clusters hold the same as after the unperturbed run and no object that the end state has was
-ever deleted in a member on the way. Any scenario will do: see `Scenario`.
+A run ends well when all clusters hold the same as after the unperturbed run and no object that the end state
+has was deleted in a member on the way. Any scenario will do: see `Scenario`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,11 +18,11 @@ from federation.kube.config import from_dict
 from federation.metrics import Metrics
 from federation.settings import Settings
 from tests.crash.state import State, collect, difference
-from tests.crash.tap import Perturbation, Tap, TappedApi
+from tests.crash.tap import BEGINNING, Perturbation, Tap, TappedApi
 from tests.crash.witness import Witness
 from tests.crash.world import World, clear
 
-DEADLINE = 15.0
+DEADLINE = 20.0
 """Seconds a perturbed run may take to come to its end."""
 QUIET = 0.3
 """Seconds without a request after which a controller has nothing left to do."""
@@ -40,6 +40,7 @@ Step = Callable[[World, str], Awaitable[None]]
 class Scenario:
     """`setup` is done and settles before the harm; `act` is done while the controller comes to harm.
 
+    `meanwhile` is done right after the harm, or, if that does not come, when all has settled after `act`.
     `expect` raises AssertionError when a state is not what the scenario must end in.
     """
 
@@ -47,6 +48,7 @@ class Scenario:
     setup: Step
     act: Step
     expect: Callable[[State], None]
+    meanwhile: Step | None = None
     restore: Step | None = None
     """Puts back what outlives the namespace."""
 
@@ -58,11 +60,19 @@ class Recorded:
     start: State
     end: State
     writes: tuple[str, ...]
+    deleted: frozenset[tuple[str, str]]
+    """What was deleted in members on the way."""
 
-    def points(self) -> Iterator[tuple[str, Perturbation]]:
-        for write in self.writes:
-            for perturbation in Perturbation:
-                yield write, perturbation
+    def points(self) -> list[tuple[str, Perturbation]]:
+        """Return every harm at every write, and before the first."""
+        everywhere = [(write, perturbation) for write in self.writes for perturbation in Perturbation]
+        return [(BEGINNING, p) for p in Perturbation if p is not Perturbation.KILL_AFTER] + everywhere
+
+    def sample(self, runs: int) -> list[tuple[str, Perturbation]]:
+        """Return about so many points, spread evenly over writes and over perturbations."""
+        points = self.points()
+        stride = max(1, len(points) // runs)
+        return points[:: stride + (stride % len(Perturbation) == 0)]
 
 
 class Violation(AssertionError):
@@ -92,7 +102,7 @@ class _Incarnation:
 
     def check(self) -> None:
         """Raise what ended the controller, if something did."""
-        if self._task is not None and self._task.done():
+        if self._task is not None and self._task.done() and not self._task.cancelled():
             raise Violation("the controller ended by itself") from self._task.exception()
 
     async def kill(self) -> None:
@@ -103,9 +113,8 @@ class _Incarnation:
         self._task.cancel()
         _, alive = await asyncio.wait({self._task}, timeout=5)
         assert not alive, "the controller waits for an answer while it is being cancelled"
-        with suppress(asyncio.CancelledError):
-            self._task.result()
         await self._api.__aexit__(None, None, None)
+        self.check()
 
 
 class Run:
@@ -115,7 +124,7 @@ class Run:
         self, world: World, scenario: Scenario, point: str = "", perturbation: Perturbation | None = None
     ) -> None:
         self._world, self._scenario = world, scenario
-        self._what = f"{scenario.name}: {perturbation.value if perturbation else 'unperturbed at'} {point}"
+        self._what = f"{scenario.name}: {perturbation.value} {point}" if perturbation else scenario.name
         self._namespace = f"crash-{uuid4().hex[:10]}"
         self.tap = Tap(self._namespace, world.latest, point, perturbation)
         self._controller = _Incarnation(world, self.tap)
@@ -126,14 +135,16 @@ class Run:
         try:
             start = await self._begin(None)
             await self._act()
+            await self._meanwhile()
             end = await self._settled(self._holds, LONG_QUIET)
             self._scenario.expect(end)
-            writes = tuple(self.tap.writes)
+            writes, deleted = tuple(self.tap.writes), frozenset(self._witness.deleted)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
             again = self.tap.writes[len(writes) :]
-            assert not again, f"{self._what}: a restart with nothing changed wrote {again}"
-            return Recorded(start, end, writes)
+            if again:
+                raise Violation(f"{self._what}: a restart with nothing changed wrote {again}")
+            return Recorded(start, end, writes, deleted)
         finally:
             await self._end()
 
@@ -145,9 +156,11 @@ class Run:
         try:
             await self._begin(recorded.start)
             await self._act()
+            await self._meanwhile()
             await self._recover()
             self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
-            if lost := self._witness.deleted & {(c, o) for c, objects in recorded.end.items() for o in objects}:
+            staying = {(c, name) for c, objects in recorded.end.items() for name in objects}
+            if lost := self._witness.deleted & staying - recorded.deleted:
                 raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
             return self.tap.reached
         finally:
@@ -165,21 +178,27 @@ class Run:
         if start is not None:
             self._compare(start, state)
         self._witness.deleted.clear()
-        self.tap.arm()
+        await self.tap.arm()
         return state
 
     async def _act(self) -> None:
         await self._scenario.act(self._world, self._namespace)
         self.tap.touch()
 
+    async def _meanwhile(self) -> None:
+        if self._scenario.meanwhile is not None:
+            await _until(lambda: self.tap.reached or self._quiet(QUIET))
+            await self._scenario.meanwhile(self._world, self._namespace)
+            self.tap.touch()
+
     async def _recover(self) -> None:
-        """Wait for the harm; start a controller anew if it was killed, and show it in the end what it did not see."""
-        await self._until(lambda: self.tap.reached or self._quiet(QUIET))
+        """Wait for the harm; start a killed controller anew; show it in the end what it did not see."""
+        await _until(lambda: self.tap.reached or self._quiet(QUIET))
         if self.tap.dead:
             await self._restart()
         if self.tap.holding:
             held = asyncio.get_running_loop().time()
-            await self._until(lambda: self._quiet(QUIET) or asyncio.get_running_loop().time() > held + HOLD)
+            await _until(lambda: self._quiet(QUIET) or asyncio.get_running_loop().time() > held + HOLD)
             self.tap.release()
             self.tap.touch()
 
@@ -202,21 +221,17 @@ class Run:
         return True
 
     async def _settled(self, wanted: Callable[[State], bool], quiet: float) -> State:
-        """Wait until the controller rests and the state is as wanted; return the last state at the deadline."""
+        """Wait until the controller rests and the state is as wanted; return the last state in any case."""
         state: State = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(DEADLINE):
                 while True:
-                    await self._until(lambda: self._quiet(quiet))
+                    await _until(lambda: self._quiet(quiet))
                     state = await collect(self._world.clusters, self._namespace)
                     if wanted(state):
                         break
                     await asyncio.sleep(0.1)
         return state
-
-    async def _until(self, holds: Callable[[], bool]) -> None:
-        while not holds():
-            await asyncio.sleep(0.01)
 
     def _compare(self, expected: State, found: State) -> None:
         if found != expected:
@@ -232,3 +247,8 @@ class Run:
         if self._scenario.restore is not None:
             await self._scenario.restore(self._world, self._namespace)
         await clear(self._world, self._namespace)
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110: what is waited for is the passing of time without events
+        await asyncio.sleep(0.01)

@@ -29,7 +29,12 @@ OLD, NEW = "nginx:1.27", "nginx:1.28"
 
 def _configmap(namespace: str) -> Manifest:
     metadata = {"name": "settings", "namespace": namespace}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"color": "red", "size": "2"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {"color": "red", "size": "2"},
+    }
 
 
 def _override(namespace: str, color: str) -> Manifest:
@@ -48,7 +53,9 @@ def _override(namespace: str, color: str) -> Manifest:
 
 def _policy(namespace: str, *clusters: str) -> Manifest:
     selectors = selects("apps/v1", "Deployment"), selects("v1", "ConfigMap")
-    return policy("all", namespace, *selectors, placement={"clusterAffinity": {"clusterNames": list(clusters)}})
+    return policy(
+        "all", namespace, *selectors, placement={"clusterAffinity": {"clusterNames": list(clusters)}}
+    )
 
 
 async def _nothing(world: World, namespace: str) -> None: ...
@@ -72,6 +79,10 @@ async def _update(world: World, namespace: str) -> None:
 
 async def _move(world: World, namespace: str) -> None:
     await world.host.apply(POLICIES, _policy(namespace, "m2"))
+
+
+async def _move_back(world: World, namespace: str) -> None:
+    await world.host.apply(POLICIES, _policy(namespace, "m1"))
 
 
 async def _delete_template(world: World, namespace: str) -> None:
@@ -134,6 +145,12 @@ def _expect_moved(state: State) -> None:
     _applied(state, "web.deployments.apps", "m2")
 
 
+def _expect_on_m1(state: State) -> None:
+    assert "deployments/web" not in state["m2"]
+    assert _image(state, "m1") == OLD
+    _applied(state, "web.deployments.apps", "m1")
+
+
 def _expect_template_deleted(state: State) -> None:
     for objects in state.values():
         assert "deployments/web" not in objects
@@ -168,6 +185,8 @@ SCENARIOS = (
     Scenario("template deleted", _create, _delete_template, _expect_template_deleted),
     Scenario("template deleted and created again at once", _create, _recreate, _expect_recreated),
     Scenario("policy deleted", _create, _delete_policy, _expect_policy_deleted),
-    Scenario("cluster leaves with removal Delete", _create, _leave, _expect_left, _join_again),
+    Scenario("cluster leaves with removal Delete", _create, _leave, _expect_left, restore=_join_again),
+    Scenario("update, then deletion", _create, _update, _expect_template_deleted, _delete_template),
+    Scenario("move to m2, then back to m1", _create_on_m1, _move, _expect_on_m1, _move_back),
     Scenario("override edited", _create, _edit_override, _expect_override_edited),
 )

@@ -1,7 +1,7 @@
 """State: what the clusters hold of one namespace, told so that two runs can be compared.
 
-Times and versions are left out. UIDs and digests differ from run to run, but that the same one stands in two places
-does not: each is replaced by a name in the order of first sight.
+Times and versions are left out. UIDs and digests differ from run to run, but that the same one stands in two
+places does not: each is replaced by a name in the order of first sight.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from typing import Any
 
 from federation.kube.resources import Manifest, Resource
 from policies.copies import BINDING_ANNOTATION
-from tests.federated import BINDINGS, CLUSTERS, CONFIGMAPS, DEPLOYMENTS, NAMESPACES, OVERRIDES, POLICIES, Cluster
+from tests.federated import (
+    BINDINGS,
+    CLUSTERS,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    OVERRIDES,
+    POLICIES,
+    Cluster,
+)
 
 State = dict[str, dict[str, Manifest]]
 """By cluster, then by `plural/name`."""
@@ -25,7 +34,15 @@ PAYLOAD = (DEPLOYMENTS, CONFIGMAPS)
 ON_HOST = (*PAYLOAD, POLICIES, OVERRIDES, BINDINGS)
 """What scenarios make on the host, with what becomes of it there."""
 _VOLATILE = frozenset(
-    {"creationTimestamp", "resourceVersion", "generation", "lastTransitionTime", "lastUpdateTime", "timeAdded", "time"}
+    {
+        "creationTimestamp",
+        "resourceVersion",
+        "generation",
+        "lastTransitionTime",
+        "lastUpdateTime",
+        "timeAdded",
+        "time",
+    }
 )
 _UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b")
 _SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "clusterUid")
@@ -90,7 +107,11 @@ def _without(value: Any, generation: int | None) -> Any:
 
 def difference(expected: State, found: State) -> str:
     """Show how a state differs from the one that should be, object by object."""
-    return "\n".join(line for place in sorted(_places(expected) | _places(found)) for line in _lines(place, expected, found))
+    return "\n".join(
+        line
+        for place in sorted(_places(expected) | _places(found))
+        for line in _lines(place, expected, found)
+    )
 
 
 def _places(state: State) -> set[tuple[str, str]]:

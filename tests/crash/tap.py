@@ -1,8 +1,8 @@
 """Tap: stands between a controller and all its API servers, and does it harm at one chosen write.
 
-Every write of every verb passes here, one at a time, so that "right before" and "right after" mean the same in each
-run. The harm is one of the three perturbations of Sieve (Sun et al., "Automatic Reliability Testing for Cluster
-Management Controllers", OSDI 2022): a crash, a stale cache, events never seen.
+Every write of every verb passes here, one at a time, so that "right before" and "right after" mean the same in
+each run. The harm is one of the three perturbations of Sieve (Sun et al., "Automatic Reliability Testing for
+Cluster Management Controllers", OSDI 2022): a crash, a stale cache, events never seen.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from federation.kube.errors import Gone
 from federation.kube.resources import Manifest, Resource, Selector, newer
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+BEGINNING = "the beginning"
+"""The point before the first write, and before the user does anything."""
 
 
 class Perturbation(Enum):
@@ -34,7 +36,7 @@ class Perturbation(Enum):
     REWOUND = "killed right after, then stale since right before"
     """A new controller is shown an old world: it talks to an API server that lags behind."""
     MISSED = "events missed since"
-    """Watches break right before the write and the next list comes after the release: what passes between is unseen."""
+    """Watches break right before the write and the next list comes after the release."""
 
 
 _KILLS = {Perturbation.KILL_BEFORE, Perturbation.KILL_AFTER, Perturbation.REWOUND}
@@ -76,9 +78,12 @@ class Tap:
     def incarnation(self) -> int:
         return self._incarnation
 
-    def arm(self) -> None:
-        """Count from now on."""
+    async def arm(self) -> None:
+        """Count from now on; the first point is now."""
         self._armed = True
+        if self._point == BEGINNING:
+            await self._harm_before()
+            self._harm_after()
 
     def revive(self) -> None:
         """A new controller takes over; whatever is left of the old one never gets an answer again."""
@@ -104,11 +109,13 @@ class Tap:
             await self.alive(incarnation)
             if not self._is_point(name):
                 return await send()
-            await self._harm_before(incarnation)
+            await self._harm_before()
+            await self.alive(incarnation)
             try:
                 return await send()
             finally:
-                await self._harm_after(incarnation)
+                self._harm_after()
+                await self.alive(incarnation)
 
     def _is_point(self, name: str) -> bool:
         if not self._armed:
@@ -118,18 +125,16 @@ class Tap:
         self.writes.append(f"{name} #{self._numbers[name]}")
         return self._point == self.writes[-1]
 
-    async def _harm_before(self, incarnation: int) -> None:
+    async def _harm_before(self) -> None:
         if self._perturbation is Perturbation.KILL_BEFORE:
             self.reached = self.dead = True
-            await self.alive(incarnation)
         if self._perturbation in _FREEZES:
             self._frozen = await self._latest()
         if self._perturbation is Perturbation.MISSED:
             self._cut.set()
 
-    async def _harm_after(self, incarnation: int) -> None:
+    def _harm_after(self) -> None:
         self.reached, self.dead = True, self._perturbation in _KILLS
-        await self.alive(incarnation)
 
     # What the controller is shown
 
@@ -137,7 +142,7 @@ class Tap:
         """Return how a list is to be asked for; while watches are cut, it waits."""
         if self._cut.is_set():
             await self._released.wait()
-        if self.holding and "continue" not in query:
+        if self.holding and self._frozen and "continue" not in query:
             return {**query, "resourceVersion": self._frozen[cluster], "resourceVersionMatch": "Exact"}
         return query
 
@@ -146,11 +151,16 @@ class Tap:
         cut = asyncio.ensure_future(self._cut.wait())
         try:
             while (event := await _unless(cut, anext(events, None))) is not None:
-                if self.holding and newer(event.manifest["metadata"]["resourceVersion"], self._frozen[cluster]):
+                if self._hides(cluster, event):
                     await self._released.wait()
                 yield event
         finally:
             cut.cancel()
+
+    def _hides(self, cluster: str, event: WatchEvent) -> bool:
+        if self._released.is_set() or cluster not in self._frozen:
+            return False
+        return newer(event.manifest["metadata"]["resourceVersion"], self._frozen[cluster])
 
 
 async def _unless(cut: asyncio.Future[Any], coming: Awaitable[WatchEvent | None]) -> WatchEvent | None:

@@ -1,17 +1,21 @@
-"""Crash at every write: whatever happens to the controller at any write, the end is the same and nothing is lost."""
+"""Crash at every write: whatever befalls the controller there, the end is the same."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
 from federation.controllers import apply, observe, report, schedule
-from tests.crash.harness import Run, Scenario
+from tests.crash.harness import Recorded, Run, Scenario, Violation
 from tests.crash.scenarios import SCENARIOS
+from tests.crash.tap import Perturbation
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
+
+RUNS = 12
+"""Perturbed runs of a scenario when not soaking."""
 
 
 @pytest.fixture
@@ -34,22 +38,31 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         yield world
 
 
-@pytest.mark.timeout(3000)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+async def test_harm_at_some_writes_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
+    recorded = await Run(world, scenario).record()
+    await _perturb_all(world, scenario, recorded, recorded.sample(RUNS))
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_harm_at_any_write_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
-    import os, time
     recorded = await Run(world, scenario).record()
-    out = open(os.environ["CRASH_OUT"], "a")
-    print(*recorded.writes, sep="\n", file=out, flush=True)
-    n = 0
-    for write, perturbation in recorded.points():
-        b = time.monotonic()
-        told = ""
+    await _perturb_all(world, scenario, recorded, recorded.points())
+
+
+async def _perturb_all(
+    world: World, scenario: Scenario, recorded: Recorded, points: Sequence[tuple[str, Perturbation]]
+) -> None:
+    """Make each run; show all that went wrong, and insist that the harm was done in most."""
+    reached, violations = 0, []
+    for point in points:
         try:
-            reached = await Run(world, scenario, write, perturbation).perturb(recorded)
-        except Exception as e:
-            reached = None
-            import traceback; told = "".join(traceback.format_exception(e))[-5000:]
-            n += 1
-        print(f"{time.monotonic() - b:5.1f} {reached} {scenario.name} {perturbation.name} {write}", told, file=out, flush=True)
-    assert not n
+            reached += await Run(world, scenario, *point).perturb(recorded)
+        except Violation as violation:
+            violations.append(violation)
+    if violations:
+        raise ExceptionGroup(f"{len(violations)} of {len(points)} runs went wrong", violations)
+    assert reached >= len(points) * 3 / 4, f"the harm came in {reached} of {len(points)} runs only"

@@ -66,7 +66,11 @@ async def _let_go(cluster: Cluster, resource: Resource, namespace: str | None) -
             metadata = manifest["metadata"]
             with suppress(NotFound):
                 await cluster.api.patch(
-                    resource, metadata["name"], metadata["namespace"], {"metadata": {"finalizers": None}}, manager="test"
+                    resource,
+                    metadata["name"],
+                    metadata["namespace"],
+                    {"metadata": {"finalizers": None}},
+                    manager="test",
                 )
 
 
@@ -74,6 +78,11 @@ async def _finalize(cluster: Cluster, namespace: str) -> None:
     """Do what the namespace controller would: no controller runs in these clusters."""
     await cluster.delete(NAMESPACES, namespace)
     path = NAMESPACES.path(None, namespace, "finalize")
-    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}, "spec": {"finalizers": []}}
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": namespace},
+        "spec": {"finalizers": []},
+    }
     with suppress(NotFound):
         await cluster.api.request("PUT", path, body=manifest)
