@@ -23,7 +23,11 @@ WIDE_OBJECTS = 200
 
 def main() -> None:
     gc.set_threshold(50_000, 50, 100)
-    uvloop.run(_interruptible(_arguments()))
+    arguments = _arguments()
+    try:
+        uvloop.run(_interruptible(arguments))
+    except asyncio.CancelledError:
+        raise SystemExit("stopped") from None
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,11 +72,11 @@ def _scale(arguments: argparse.Namespace) -> Scale:
 async def _narrow(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
     """The first fleet: bursts, single updates, and all that is to cost nothing."""
     print(f"host and {members} members, {scale.objects} Deployments", flush=True)
-    async with staged(members, scale) as stage:
-        measured = await bursts.run(stage, tune=scale.rounds > 1, profile=profile, calm=True)
+    async with staged(members, scale, profile) as stage:
+        measured = await bursts.run(stage, tune=scale.rounds > 1, calm=True)
         results.bursts.append(measured)
         if scale.samples:
-            results.latencies = await latency.run(stage, profile)
+            results.latencies = await latency.run(stage)
     results.figures += figures.of_bursts(measured, 0.6, 0.7)
     if results.latencies:
         results.figures += figures.of_latencies(results.latencies)
@@ -84,8 +88,8 @@ async def _narrow(results: Results, members: int, scale: Scale, profile: Path | 
 async def _wide(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
     """A fleet with more members: does anything grow that must not?"""
     print(f"host and {members} members, {scale.objects} Deployments", flush=True)
-    async with staged(members, scale) as stage:
-        measured = await bursts.run(stage, tune=True, profile=profile)
+    async with staged(members, scale, profile) as stage:
+        measured = await bursts.run(stage, tune=True)
     results.bursts.append(measured)
     results.figures += figures.of_bursts(measured, 0.7, 0.7)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
 from bench import cpu
-from bench.controller import Controller, leading
+from bench.controller import Controller
 from bench.manifests import FIRST_IMAGE
 from bench.stage import Stage, names
 from bench.steady import Steady, steady
@@ -67,7 +66,7 @@ class Bursts:
     steady: Steady | None = None
 
 
-async def run(stage: Stage, *, tune: bool, profile: Path | None = None, calm: bool = False) -> Bursts:
+async def run(stage: Stage, *, tune: bool, calm: bool = False) -> Bursts:
     """Alternate the sides. `calm` has the last controller looked at when nothing happens, too."""
     bursts = Bursts(len(stage.fleet.members), stage.scale.objects)
     if tune:
@@ -78,7 +77,7 @@ async def run(stage: Stage, *, tune: bool, profile: Path | None = None, calm: bo
     for number in range(stage.scale.rounds):
         bursts.bare.append(await _bare(stage, f"bare-{number}"))
         _tell(stage, number, "bare", bursts.bare[-1])
-        async with leading(stage.fleet, profile) as controller:
+        async with stage.leading() as controller:
             namespace = f"atoll-{number}"
             measured, toll = await _atoll(stage, controller, namespace)
             bursts.atoll.append(measured)

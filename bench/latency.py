@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench.controller import leading
 from bench.manifests import FIRST_IMAGE
 from bench.stage import Stage, names
 
@@ -30,14 +28,14 @@ class Latencies:
     atoll: Latency = field(default_factory=Latency)
 
 
-async def run(stage: Stage, profile: Path | None = None) -> Latencies:
+async def run(stage: Stage) -> Latencies:
     """Take the samples in blocks, the sides in turn."""
     latencies = Latencies()
     blocks = _BLOCKS if stage.scale.samples > _BLOCKS**2 else 1
     wanted = names(-(-stage.scale.samples // blocks))
     for block in range(blocks):
         await _bare(stage, f"bare-single-{block}", wanted, latencies.bare)
-        async with leading(stage.fleet, profile):
+        async with stage.leading():
             namespace = f"atoll-single-{block}"
             await stage.fleet.make_namespace(namespace)
             await stage.govern(namespace)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from bench.fleet import Fleet
 from bench.manifests import DEPLOYMENTS, image_of
@@ -68,19 +68,20 @@ class Expected:
         if not self._missing:
             self._complete.set()
 
-    async def all(self, seconds: float) -> Moments:
-        """Wait until every member has shown every object.
+    async def all(self, seconds: float, check: Callable[[], object]) -> Moments:
+        """Wait until every member has shown every object; `check` may raise once a second.
 
         :raises RuntimeError: not within `seconds`
         """
-        try:
-            async with asyncio.timeout(seconds):
-                await self._complete.wait()
-        except TimeoutError:
-            sample = ", ".join(f"{name} in {member}" for member, name in sorted(self._missing)[:5])
-            raise RuntimeError(
-                f"{len(self._missing)} objects not seen in {seconds:.0f} s: {sample}"
-            ) from None
+        until = time.monotonic() + seconds
+        while not self._complete.is_set():
+            check()
+            if time.monotonic() > until:
+                sample = ", ".join(f"{name} in {member}" for member, name in sorted(self._missing)[:5])
+                raise RuntimeError(f"{len(self._missing)} objects not seen in {seconds:.0f} s: {sample}")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._complete.wait()
         return self._moments
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
 from bench import fleet as fleets
+from bench.controller import Controller, leading
 from bench.fleet import Fleet
 from bench.load import Answer, Loader, Order
 from bench.manifests import BINDINGS, DEPLOYMENTS, FIRST_IMAGE, POLICIES, policy
@@ -19,6 +21,10 @@ from federation.kube.api import Api
 
 _DEADLINE = 300.0
 """Seconds for one burst to arrive everywhere."""
+
+
+def _nothing() -> None:
+    """Check nothing: no controller runs."""
 
 
 class Scale(NamedTuple):
@@ -54,6 +60,10 @@ class Stage:
     scale: Scale
     concurrency: int = 16
     """Of the load, on both sides."""
+    profile: Path | None = None
+    """Where controllers leave their profiles."""
+    check: Callable[[], object] = _nothing
+    """Raises when it makes no sense to wait any longer."""
     images: count[int] = field(default_factory=lambda: count(2))
 
     async def order(self, verb: str, namespace: str, names: Sequence[str], image: str, *, bare: bool) -> Seen:
@@ -61,7 +71,7 @@ class Stage:
         expected = self.sightings.expect(namespace, names, image)
         members = tuple(self.fleet.members) if bare else ()
         order = Order(verb, namespace, tuple(names), image, self.concurrency, members)
-        return Seen(await self.loader.order(order), await expected.all(_DEADLINE))
+        return Seen(await self.loader.order(order), await expected.all(_DEADLINE, self.check))
 
     async def tell(self, verb: str, namespace: str, names: Sequence[str], image: str) -> None:
         """Have the load do what no member is to see."""
@@ -70,6 +80,16 @@ class Stage:
     def next_image(self) -> str:
         """Return an image that no object has had."""
         return f"{FIRST_IMAGE.rpartition(':')[0]}:{next(self.images)}.0"
+
+    @asynccontextmanager
+    async def leading(self) -> AsyncIterator[Controller]:
+        """Have a controller run and lead; its end ends every wait."""
+        async with leading(self.fleet, self.profile) as controller:
+            self.check = controller.memory
+            try:
+                yield controller
+            finally:
+                self.check = _nothing
 
     async def govern(self, namespace: str) -> None:
         """Have Atoll place a namespace's Deployments and see a first one arrive: all its mirrors run then."""
@@ -86,12 +106,12 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(members: int, scale: Scale) -> AsyncIterator[Stage]:
+async def staged(members: int, scale: Scale, profile: Path | None) -> AsyncIterator[Stage]:
     async with fleets.running(members) as fleet:
         loader = await Loader.start(fleet.kubeconfigs())
         try:
             async with watching(fleet) as sightings:
-                yield Stage(fleet, loader, sightings, Ledger(fleet), scale)
+                yield Stage(fleet, loader, sightings, Ledger(fleet), scale, profile=profile)
         finally:
             await loader.stop()
 
