@@ -160,15 +160,19 @@ async def federated(fleet: Any) -> AsyncIterator[Federated]:
 
 async def all_ready(host: Cluster, names: Any) -> None:
     for name in names:
-        await host.until(CLUSTERS, name, None, lambda c: c and _condition(c, "Ready") == "True")
+        await host.until(CLUSTERS, name, None, lambda c: c and condition(c, "Ready") == "True")
 
 
-def _condition(manifest: Manifest, type_: str) -> str | None:
+def condition(manifest: Manifest, type_: str) -> str | None:
+    """The status of a condition."""
     conditions = manifest.get("status", {}).get("conditions", [])
     return next((c["status"] for c in conditions if c["type"] == type_), None)
 
 
-condition = _condition
+def reason(manifest: Manifest | None, type_: str) -> str | None:
+    """The reason of a condition."""
+    conditions = (manifest or {}).get("status", {}).get("conditions", [])
+    return next((c["reason"] for c in conditions if c["type"] == type_), None)
 
 
 def deployment(name: str, namespace: str, *, replicas: int = 2, image: str = "nginx:1.27") -> Manifest:

@@ -20,15 +20,11 @@ from tests.federated import (
     configmap,
     join_member,
     policy,
+    reason,
     selects,
 )
 
 CONFIGMAP = selects("v1", "ConfigMap")
-
-
-def reason(manifest: Manifest | None, type_: str) -> str | None:
-    conditions = (manifest or {}).get("status", {}).get("conditions", [])
-    return next((c["reason"] for c in conditions if c["type"] == type_), None)
 
 
 def taints(cluster: Manifest | None) -> list[str]:
@@ -67,7 +63,9 @@ async def test_a_silent_member_costs_the_others_nothing_and_catches_up_at_once(
         assert condition(binding, "Healthy") == "Unknown"
     finally:
         await asyncio.to_thread(fleet.members["m2"].start)
-    await running.host.until(CLUSTERS, "m2", None, lambda c: c and condition(c, "Ready") == "True", seconds=30)
+    await running.host.until(
+        CLUSTERS, "m2", None, lambda c: c and condition(c, "Ready") == "True", seconds=30
+    )
     await running.members["m2"].until(
         CONFIGMAPS, "settings", shop, lambda c: c and c["data"]["a"] == "2", seconds=5
     )
@@ -137,9 +135,7 @@ async def test_a_cluster_without_its_secret_says_what_to_do(running: Federated) 
     await running.host.until(CLUSTERS, "lost", None, absent)
 
 
-async def test_another_cluster_at_a_known_address_is_not_written_to(
-    running: Federated, shop: str
-) -> None:
+async def test_another_cluster_at_a_known_address_is_not_written_to(running: Federated, shop: str) -> None:
     """A member that was rebuilt, or an address that leads elsewhere."""
     other = "11111111-2222-3333-4444-555555555555"
     await running.stop()
@@ -164,7 +160,9 @@ async def test_another_cluster_at_a_known_address_is_not_written_to(
         await running.start()
 
 
-async def test_revoked_credentials_are_reported_and_renewed_ones_taken_up(running: Federated, fleet: Any) -> None:
+async def test_revoked_credentials_are_reported_and_renewed_ones_taken_up(
+    running: Federated, fleet: Any
+) -> None:
     secret = await running.host.get(SECRETS, "cluster-m2", "atoll-system")
     assert secret
     broken = "YXBpVmVyc2lvbjogdjEKa2luZDogQ29uZmlnCg=="  # a kubeconfig without clusters

@@ -28,16 +28,12 @@ from tests.federated import (
     deployment,
     eventually,
     policy,
+    reason,
     selects,
 )
 
 DEPLOYMENT = selects("apps/v1", "Deployment")
 CONFIGMAP = selects("v1", "ConfigMap")
-
-
-def reason(binding: Manifest | None, type_: str) -> str | None:
-    conditions = (binding or {}).get("status", {}).get("conditions", [])
-    return next((c["reason"] for c in conditions if c["type"] == type_), None)
 
 
 async def test_a_deployment_reaches_every_member_and_its_binding_says_so(
