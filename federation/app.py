@@ -1,7 +1,8 @@
-"""The federation in one process: builds everything, says who listens to whom, and carries it as one task tree.
+"""The federation in one process: builds everything, says who listens to whom, and carries it as one task
+tree.
 
-Level-triggered from end to end: a change names keys, nothing more. schedule runs before apply, apply before observe,
-each for the keys it was told; whoever finishes tells the next.
+Level-triggered from end to end: a change names keys, nothing more. schedule runs before apply, apply before
+observe, each for the keys it was told; whoever finishes tells the next.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ CLUSTER_PERIOD = 60.0
 
 
 class Federation:
-    """The reconcilers over one host, wired. `run` carries them; `ready` is set once the first backlog is known."""
+    """The reconcilers over one host, wired. `run` carries them; `ready` is set once the first backlog is
+    known.
+    """
 
     def __init__(
         self, api: Api, host_id: str, settings: Settings, metrics: Metrics, connect: Connect | None = None
@@ -79,8 +82,12 @@ class Federation:
             for controller in (self.clusters, self.schedule, self.observe, self.report):
                 group.create_task(controller.run(), name=controller.name)
             self.ready.set()
-            log.info("reconciling: %d policies, %d bindings, %d clusters", sum(1 for _ in self.host.policies()),
-                     sum(1 for _ in self.host.bound()), len(self.host.clusters))  # fmt: skip
+            log.info(
+                "reconciling: %d policies, %d bindings, %d clusters",
+                sum(1 for _ in self.host.policies()),
+                sum(1 for _ in self.host.bound()),
+                len(self.host.clusters),
+            )
             while True:
                 await asyncio.sleep(CLUSTER_PERIOD)
                 for _, name in self.host.clusters.keys():
@@ -217,7 +224,9 @@ class Federation:
         self.observe.queue.add(ref)
 
     def _queued(self, ref: Ref) -> bool:
-        """Whether somebody has yet to look at a template or at one of its copies for the first time since a change."""
+        """Whether somebody has yet to look at a template or at one of its copies for the first time since
+        a change.
+        """
         if self.schedule.queue.waiting(ref) or self.schedule.queue.running(ref):
             return True
         record = self.host.binding(ref)
@@ -257,14 +266,14 @@ class Federation:
         if count := self._schedule.brake.held_by_cluster()[cluster]:
             return Verdict(
                 "DeletionsHeld",
-                f"{count} deletions are held: their templates vanished at once without a recorded deletion; apply the "
-                "templates again, or delete their bindings to go on",
+                f"{count} deletions are held: their templates vanished at once without a recorded deletion; "
+                "apply the templates again, or delete their bindings to go on",
             )
         if count := len(self._apply.kept.get(cluster, ())):
             return Verdict(
                 "CopiesKept",
-                f"{count} objects carry this host's label but no binding accounts for them; apply their templates "
-                "again, or delete them in the cluster (kubectl delete -l federation.atoll.dev/host)",
+                f"{count} objects carry this host's label but no binding accounts for them; apply their "
+                "templates again, or delete them in the cluster (kubectl delete -l federation.atoll.dev/host)",
             )
         return None
 

@@ -1,4 +1,6 @@
-"""What `atoll install` puts on a host: namespace, kinds, roles and, where it is known, the webhook configuration."""
+"""What `atoll install` puts on a host: namespace, kinds, roles and, where it is known, the webhook
+configuration.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.errors import NotServed
 from federation.kube.resources import Manifest, Resource
+from federation.kube.served import CRDS
 from federation.settings import NAMESPACE
 from federation.webhooks import webhook_configuration
 from policies.api import KINDS
@@ -29,7 +32,7 @@ RESOURCES = {
         Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False),
         Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
         Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
-        Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False),
+        CRDS,
         Resource(
             "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
             "ValidatingWebhookConfiguration", False,
@@ -41,7 +44,8 @@ RESOURCES = {
 def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
     """Return everything in the order it is applied.
 
-    :param client_config: how the API server reaches the webhooks (see `federation.webhooks`); None leaves them out
+    :param client_config: how the API server reaches the webhooks (`federation.webhooks`); None leaves them out
+
     """
     webhooks = [webhook_configuration(client_config)] if client_config else []
     return [_namespace(), *crds(), *_access(), *webhooks]
@@ -86,7 +90,9 @@ def _namespace() -> Manifest:
 
 
 def _access() -> list[Manifest]:
-    """The controller's account on the host. It reads every kind, since any may be a template; it writes few."""
+    """The controller's account on the host. It reads every kind, since any may be a template; it writes
+    few.
+    """
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
     anything = ["get", "list", "watch"]
     writes = ["create", "patch", "update", "delete"]

@@ -33,7 +33,9 @@ def binding_name(plural: str, group: str, name: str) -> str:
         return readable
     digest = hashlib.sha256(readable.encode()).hexdigest()[:16]
     stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:180].strip("-")
-    return ".".join(part for part in (f"{stem}-{digest}".strip("-"), plural, group) if part)[:253].rstrip(".-")
+    return ".".join(part for part in (f"{stem}-{digest}".strip("-"), plural, group) if part)[:253].rstrip(
+        ".-"
+    )
 
 
 class Copy(NamedTuple):
@@ -123,20 +125,24 @@ def _teardown(placed: Placed, copy: Copy | None) -> Action:
 
 
 def _withdraw(binding: ResourceBinding, copy: Copy | None) -> Action:
-    """The binding no longer names the cluster: believe it only if it is the one that placed the copy, or later."""
+    """The binding no longer names the cluster: believe it only if it is the one that placed the copy, or
+    later.
+    """
     if copy is None:
         return Keep()
     uid, _, generation = copy.placed_by.partition("/")
     if uid != binding.metadata.uid or not generation.isdigit():
         return Keep(
-            Verdict("PlacedByAnother", "another binding placed this object: it is kept; delete it in the member")
+            Verdict(
+                "PlacedByAnother", "another binding placed this object: it is kept; delete it in the member"
+            )
         )
     if int(generation) > binding.metadata.generation:
         return Keep(
             Verdict(
                 "HostWentBack",
-                f"the object was placed at generation {generation} of its binding, which the host now knows at "
-                f"{binding.metadata.generation} only: the host's store was probably restored; the object is kept; "
+                f"the object was placed at generation {generation} of its binding, which the host now knows "
+                f"at {binding.metadata.generation} only: its store was probably restored; the object is kept; "
                 "apply the template's policy anew or delete the object in the member",
             )
         )

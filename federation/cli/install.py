@@ -24,7 +24,9 @@ def install_command(
         Path | None, typer.Option(metavar="FILE", help="CA of the webhooks' certificate (PEM).")
     ] = None,
 ) -> None:
-    """Install Atoll's kinds, roles and webhook configuration on the host. Run again, it brings them up to date."""
+    """Install Atoll's kinds, roles and webhook configuration on the host. Run again, it brings them up to
+    date.
+    """
     client_config = _client_config(webhook_url, webhook_ca)
     if dry_run:
         typer.echo(yaml.safe_dump_all(manifests(client_config), sort_keys=False).rstrip())

@@ -27,7 +27,9 @@ def placements_command(
     namespace: Annotated[str, typer.Option("-n", "--namespace", help="Only this namespace.")] = "",
     output: Annotated[str, typer.Option("-o", "--output", help="table or json")] = "table",
 ) -> None:
-    """Show where everything is placed: ready/wanted replicas for workloads, the state of the copy for the rest."""
+    """Show where everything is placed: ready/wanted replicas for workloads, the state of the copy for the
+    rest.
+    """
     bindings = run(connected(kubeconfig, context, lambda api: _bindings(api, namespace)))
     if output == "json":
         typer.echo(json.dumps([_row(binding) for binding in bindings], indent=2))

@@ -1,7 +1,7 @@
 """apply: binding + template + overrides to one manifest in one cluster, and what must go from there.
 
-The key is (cluster, template), so that a slow cluster holds up its own copies only. At most one write for each change
-of the rendered manifest; none when the member already holds it.
+The key is (cluster, template), so that a slow cluster holds up its own copies only. At most one write for
+each change of the rendered manifest; none when the member already holds it.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Apply:
         if missing := self._host.missing_overrides(record, key.ref.namespace):
             return Verdict(
                 "DependentOverrideMissing",
-                f"the policy waits for OverridePolicy {', '.join(missing)} in namespace {key.ref.namespace}: create it",
+                f"the policy waits for OverridePolicy {', '.join(missing)} in {key.ref.namespace}; create it",
             )
         return self._render(key.ref, template, record, cluster)
 

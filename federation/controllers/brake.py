@@ -1,7 +1,7 @@
 """Brake: holds deletions that nobody recorded when they come in numbers.
 
-A template that is absent while its binding is not being deleted was removed by someone our watch did not see: most
-likely rightly, but a restore that lost templates looks the same. A few are believed, many are held.
+A template that is absent while its binding is not being deleted was removed by someone our watch did not see:
+most likely rightly, but a restore that lost templates looks the same. A few are believed, many are held.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Brake:
         self.present(ref)
 
     def holds(self, ref: Ref) -> str | None:
-        """Return a cluster for which this deletion, with all that wait beside it, would be too much at once."""
+        """Return a cluster for which this deletion, with all that wait beside it, would be too much at
+        once.
+        """
         for cluster in self._clusters.get(ref, ()):
             if not within_brake(self._waiting[cluster] + self._recent(cluster), self._total(cluster)):
                 self.held.add(ref)

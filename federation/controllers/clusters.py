@@ -1,7 +1,7 @@
 """clusters: keep the fleet connected as the Clusters say, and their status true.
 
-Writes to a Cluster only what changed: no heartbeat. A Cluster that is being deleted is let go once the member holds
-nothing of ours any more; a member that cannot be asked holds it until `atoll unjoin --detach`.
+Writes to a Cluster only what changed: no heartbeat. A Cluster that is being deleted is let go once the member
+holds nothing of ours any more; a member that cannot be asked holds it until `atoll unjoin --detach`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import yaml
 from federation.controllers.host import Host
 from federation.controllers.kinds import CLUSTER
 from federation.controllers.observe import utc_now
-from federation.kube.resources import Manifest
 from federation.kube.errors import NotFound
+from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
 from federation.members.health import (
     NOT_READY_TAINT,
@@ -53,7 +53,8 @@ class _NoCredentials(Exception):
 class Clusters:
     """Reconciles one Cluster.
 
-    `held(cluster)` says what is held there, or None; `judged(cluster)` is called when it can't be connected at all.
+    `held(cluster)` says what is held there, or None; `judged(cluster)` is called when it can't be connected
+    at all.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Contest: tells drift from rest, and a fight from drift.
 
-Our apply entry in managedFields lists the fields that are ours. When somebody else changes one of them the entry
-shrinks; that is drift, seen without comparing values. A member that never keeps a field, or a writer that takes it
-back each time, is reported and met ever more slowly, not hammered.
+Our apply entry in managedFields lists the fields that are ours. When somebody else changes one of them the
+entry shrinks; that is drift, seen without comparing values. A member that never keeps a field, or a writer
+that takes it back each time, is reported and met ever more slowly, not hammered.
 """
 
 from __future__ import annotations
@@ -79,8 +79,8 @@ class Contest:
         if settled is not None and settled.lost:
             return Verdict(
                 "FieldsNotKept",
-                f"the cluster does not keep {', '.join(settled.lost[:3])}: it may not know the field, or something "
-                "there rewrites it; remove the field for this cluster by an OverridePolicy",
+                f"the cluster does not keep {', '.join(settled.lost[:3])}: it may not know the field, or "
+                "something there rewrites it; remove the field for this cluster by an OverridePolicy",
             )
         return None
 
@@ -88,6 +88,6 @@ class Contest:
 def contested(cluster: str, taken: tuple[str, ...]) -> Verdict:
     return Verdict(
         "Contested",
-        f"something in cluster {cluster} keeps changing {', '.join(taken[:3])}; it is put back ever more slowly; "
-        "leave the field out of the template, or stop the other writer",
+        f"something in cluster {cluster} keeps changing {', '.join(taken[:3])}; it is put back ever more "
+        "slowly; leave the field out of the template, or stop the other writer",
     )

@@ -1,7 +1,7 @@
 """Host: the mirrors of the host cluster, and the questions the reconcilers ask of them.
 
-Holds policies, clusters, bindings, and the templates of every kind that a policy or a binding names. It decides
-nothing and writes nothing; what changed is named to a Listener, never how.
+Holds policies, clusters, bindings, and the templates of every kind that a policy or a binding names. It
+decides nothing and writes nothing; what changed is named to a Listener, never how.
 """
 
 from __future__ import annotations
@@ -188,7 +188,9 @@ class Host:
         return self._index
 
     def overrides(self, namespace: str) -> list[OverridePolicy]:
-        """Return the valid override policies that can concern objects of a namespace (or cluster-scoped ones)."""
+        """Return the valid override policies that can concern objects of a namespace (or cluster-scoped
+        ones).
+        """
         return [
             policy
             for informer in self._overrides.values()
@@ -261,7 +263,9 @@ class Host:
     def _remember(
         self, key: PolicyKey, value: Propagation | Override | None
     ) -> Propagation | Override | None:
-        """Note the present value of a policy and return the one before: what it selected needs a look, too."""
+        """Note the present value of a policy and return the one before: what it selected needs a look,
+        too.
+        """
         old = self._last.pop(key, None)
         if value is not None:
             self._last[key] = value

@@ -20,7 +20,6 @@ from policies.matching import never_propagated
 from policies.rendering import prune
 from policies.validation import validate
 
-
 P = TypeVar("P", PropagationPolicy, OverridePolicy)
 
 
@@ -39,7 +38,9 @@ CLUSTER_RESOURCE_BINDING = _resource("clusterresourcebindings", "ClusterResource
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A user's object on the host. Two are equal when what we propagate is: status and version do not count."""
+    """A user's object on the host. Two are equal when what we propagate is: status and version do not
+    count.
+    """
 
     uid: str
     generation: int

@@ -1,7 +1,7 @@
 """observe: what the members answer and report, into ResourceBinding.status and template.status.
 
-Writes are coalesced: the first waits until every copy of the template has had its look, later ones keep a distance,
-and none is made when nothing changed. Their number does not grow with the clusters.
+Writes are coalesced: the first waits until every copy of the template has had its look, later ones keep a
+distance, and none is made when nothing changed. Their number does not grow with the clusters.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def utc_now() -> str:
 class Observe:
     """Reconciles the status of one template and its binding.
 
-    `queued(ref)` and `running(ref)` say whether schedule or apply still have a look at the template before them.
+    `queued(ref)` and `running(ref)` say whether schedule or apply still have a look at the template before
+    them.
     """
 
     def __init__(

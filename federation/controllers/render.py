@@ -16,7 +16,6 @@ from policies.overriders import Override, overrides_for
 from policies.rendering import Rendered, render
 from policies.verdicts import Verdict
 
-
 _YAML = Yaml()
 
 

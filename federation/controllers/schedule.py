@@ -26,7 +26,9 @@ from policies.placement import Workload
 from policies.verdicts import Verdict
 
 ABSENCE_GRACE = 1.0
-"""Seconds to wait for the garbage collector's recorded deletion before inferring one from a template's absence."""
+"""Seconds to wait for the garbage collector's recorded deletion before inferring one from a template's
+absence.
+"""
 HELD_RECHECK = 60.0
 
 
@@ -58,7 +60,9 @@ class Schedule:
         return again
 
     def decided(self, ref: Ref) -> Template | None:
-        """Return the template if the binding was decided for what it says now: only then may copies follow it."""
+        """Return the template if the binding was decided for what it says now: only then may copies follow
+        it.
+        """
         template = self._host.template(ref)
         return template if template is not None and self._decided.get(ref) == template else None
 
@@ -179,7 +183,8 @@ class Schedule:
     async def _finish(self, ref: Ref, record: Record) -> None:
         """Let the binding go once no cluster holds a copy that must go with it.
 
-        The template is asked for once; from then on the copies go, even if the template is created anew meanwhile.
+        The template is asked for once; from then on the copies go, even if the template is created anew
+        meanwhile.
         """
         self.brake.present(ref)
         if FINALIZER not in record.finalizers:
@@ -227,7 +232,9 @@ class Schedule:
     # A binding whose template is not there
 
     async def _without_template(self, ref: Ref, record: Record | None) -> float | None:
-        """Delete the binding of a template that is gone, within the brake; without an owner reference, keep it."""
+        """Delete the binding of a template that is gone, within the brake; without an owner reference,
+        keep it.
+        """
         self._decided.pop(ref, None)
         if record is None:
             self.brake.present(ref)
@@ -259,16 +266,16 @@ _NO_POLICY = Verdict(
 )
 _TEMPLATE_MISSING = Verdict(
     "TemplateMissing",
-    "the template does not exist and this binding has no owner reference to it (as after a restore): its copies stay; "
-    "apply the template again, or delete this binding to remove them",
+    "the template does not exist and this binding has no owner reference to it (as after a restore): its "
+    "copies stay; apply the template again, or delete this binding to remove them",
 )
 
 
 def _held(cluster: str) -> Verdict:
     return Verdict(
         "DeletionHeld",
-        f"the template is gone, but so are more than a fifth of all in cluster {cluster} within a minute: its copies "
-        "stay; apply the templates again, or delete this binding to remove them",
+        f"the template is gone, but so are more than a fifth of all in cluster {cluster} within a minute: its "
+        "copies stay; apply the templates again, or delete this binding to remove them",
     )
 
 

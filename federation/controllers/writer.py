@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from federation.controllers.kinds import Record
 from federation.kube.api import Api
-from federation.kube.resources import Manifest, Resource
 from federation.kube.errors import Conflict, NotFound, NotServed
 from federation.kube.informer import Informer
 from federation.kube.ownership import without
 from federation.kube.ref import Ref
+from federation.kube.resources import Manifest, Resource
 from federation.members.copies import MemberCopy, projection
 from federation.members.member import NAMESPACES, Member
 from policies.copies import (
@@ -20,6 +20,7 @@ from policies.copies import (
 )
 from policies.rendering import Rendered, prune
 from policies.verdicts import Verdict
+import contextlib
 
 
 class Refused(Exception):
@@ -39,7 +40,9 @@ class Writer:
     async def put(
         self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
     ) -> MemberCopy:
-        """Apply a manifest. The first apply of an object looks first whose it is; raises Refused if not ours."""
+        """Apply a manifest. The first apply of an object looks first whose it is; raises Refused if not
+        ours.
+        """
         if copy is None:
             await self._look(member, ref, record)
         manifest = stamp(
@@ -58,10 +61,8 @@ class Writer:
 
     async def remove(self, member: Member, ref: Ref, uid: str) -> None:
         """Delete the object with this UID; its dependents follow in the background."""
-        try:
+        with contextlib.suppress(NotFound):
             await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid)
-        except NotFound:
-            pass
 
     async def release(self, member: Member, ref: Ref) -> None:
         """Leave the object as it is and give up our label, annotations and field ownership."""
@@ -105,10 +106,8 @@ class Writer:
         if annotations := pruned.get("annotations"):
             metadata["annotations"] = annotations
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-        try:
+        with contextlib.suppress(Conflict):
             await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
-        except Conflict:
-            pass
 
 
 def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:
@@ -118,8 +117,8 @@ def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:
 def _foreign(ref: Ref, cluster: str, owner: str) -> Verdict:
     return Verdict(
         "OwnedByAnotherHost",
-        f"{ref} in cluster {cluster} belongs to the federation host {owner}; release it there first, or start this "
-        f"host with --host-id {owner} if it replaces that one",
+        f"{ref} in cluster {cluster} belongs to the federation host {owner}; release it there first, or start "
+        f"this host with --host-id {owner} if it replaces that one",
     )
 
 

@@ -113,5 +113,7 @@ class Connection:
 
 
 def _streamed(body: bytes | None) -> bytes | BytesIO | None:
-    """aiohttp writes bytes in one go, and warns of blocking the loop from 1 MiB on; a file it writes in parts."""
+    """aiohttp writes bytes in one go, and warns of blocking the loop from 1 MiB on; a file it writes in
+    parts.
+    """
     return BytesIO(body) if body is not None and len(body) > 2**19 else body

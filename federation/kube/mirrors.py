@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from federation.kube.resources import Resource
 from federation.kube.informer import Informer
-from federation.kube.resources import Key
+from federation.kube.resources import Key, Resource
 
 T = TypeVar("T")
 Make = Callable[[Resource], Informer[T]]
@@ -20,7 +19,8 @@ Make = Callable[[Resource], Informer[T]]
 class Mirrors(Generic[T]):
     """Informers by resource; `run` carries them and must be running before any of them syncs.
 
-    `make(resource)` builds the Informer of a resource; `synced(resource)` is called each time one has its first list.
+    `make(resource)` builds the Informer of a resource; `synced(resource)` is called each time one has its
+    first list.
     """
 
     def __init__(self, make: Make[T], synced: Callable[[Resource], None] = lambda resource: None) -> None:

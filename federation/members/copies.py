@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import orjson
 from cachetools import LRUCache
 
-from federation.kube.resources import Manifest, Resource
 from federation.kube.ownership import entry
+from federation.kube.resources import Manifest, Resource
 from policies import workloads
 from policies.copies import BINDING_ANNOTATION, DIGEST_ANNOTATION, FIELD_MANAGER, HOST_LABEL, Copy
 

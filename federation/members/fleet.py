@@ -62,7 +62,9 @@ class Fleet:
     def connect(
         self, name: str, kubeconfig: dict[str, Any], credentials: str, *, cluster_uid: str = ""
     ) -> None:
-        """Carry a member from now on; when `credentials` (any token of the kubeconfig) changed, connect anew."""
+        """Carry a member from now on; when `credentials` (any token of the kubeconfig) changed, connect
+        anew.
+        """
         berth = self._berths.get(name)
         if berth is not None and berth.credentials == credentials:
             return

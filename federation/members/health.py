@@ -64,7 +64,9 @@ def taint_for(health: Health) -> str | None:
 
 
 def summarize_nodes(nodes: list[Manifest]) -> tuple[int, int, dict[str, int]]:
-    """Return (nodes, ready nodes, allocatable of the ready ones: cpu in millicores, memory in bytes, pods)."""
+    """Return (nodes, ready nodes, allocatable of the ready ones: cpu in millicores, memory in bytes,
+    pods).
+    """
     ready, allocatable = 0, {"cpu": 0, "memory": 0, "pods": 0}
     for node in nodes:
         status = node.get("status", {})

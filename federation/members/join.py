@@ -1,4 +1,6 @@
-"""Joining and leaving: the account Atoll uses in a member, and the Cluster that stands for the member on the host."""
+"""Joining and leaving: the account Atoll uses in a member, and the Cluster that stands for the member on
+the host.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,8 @@ async def forget_host(member: Api) -> None:
 def member_manifests(*, cluster_admin: bool) -> list[Manifest]:
     """Return what a member needs: namespace, account, and a role that lists groups and verbs.
 
-    Custom resources are granted by ClusterRoles with the label `federation.atoll.dev/aggregate-to-member: "true"`.
+    Custom resources are granted by ClusterRoles with the label `federation.atoll.dev/aggregate-to-member:
+    "true"`.
     """
     metadata = {"name": ACCOUNT, "namespace": NAMESPACE}
     manifests: list[Manifest] = [
@@ -220,9 +223,7 @@ def _secret(name: str, address: Address, token: str) -> Manifest:
 
 def _cluster(name: str, traits: Traits) -> Manifest:
     spec: dict[str, Any] = {"secretRef": {"namespace": NAMESPACE, "name": _secret_name(name)}}
-    for key, value in (("provider", traits.provider), ("region", traits.region)):
-        if value:
-            spec[key] = value
+    spec |= {key: value for key, value in (("provider", traits.provider), ("region", traits.region)) if value}
     if traits.zones:
         spec["zones"] = list(traits.zones)
     metadata: dict[str, Any] = {"name": name, "finalizers": [FINALIZER]}

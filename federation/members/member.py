@@ -1,7 +1,8 @@
 """Member: one cluster of the federation, an island of its own.
 
-Holds the connection, the mirrors of what is ours there, and the probe that opens and closes the way for writes.
-A member that does not answer has its mirrors stopped and its keys parked; both go on the moment it answers again.
+Holds the connection, the mirrors of what is ours there, and the probe that opens and closes the way for
+writes. A member that does not answer has its mirrors stopped and its keys parked; both go on the moment it
+answers again.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from federation.kube.api import Api
-from federation.kube.resources import Resource
-from federation.kube.served import Served
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
 from federation.kube.mirrors import Mirrors
 from federation.kube.ref import Ref
+from federation.kube.resources import Resource
+from federation.kube.served import Served
 from federation.members.copies import MemberCopy, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
 from policies.copies import HOST_LABEL
@@ -57,9 +58,8 @@ class Member:
             self._mirror, lambda resource: listener.copies_synced(name, resource)
         )
         self.namespaces: Informer[bool] = Informer(
-            api, NAMESPACES, lambda live: "deletionTimestamp" not in live["metadata"], self._namespace_changed,
-            metadata_only=True,
-        )  # fmt: skip
+            api, NAMESPACES, _stays, self._namespace_changed, metadata_only=True
+        )
         self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
         self._open, self._closed = asyncio.Event(), asyncio.Event()
@@ -213,6 +213,10 @@ def _another(found: str, known: str) -> Health:
     return Health(
         False,
         "AnotherCluster",
-        f"the API server belongs to another cluster (kube-system UID {found}, known {known}); nothing is written "
-        "to it; run `atoll unjoin --detach` and `atoll join` if it was rebuilt on purpose",
+        f"the API server belongs to another cluster (kube-system UID {found}, known {known}); nothing is "
+        "written to it; run `atoll unjoin --detach` and `atoll join` if it was rebuilt on purpose",
     )
+
+
+def _stays(namespace: dict[str, Any]) -> bool:
+    return "deletionTimestamp" not in namespace["metadata"]
