@@ -273,7 +273,7 @@ class Federation:
             return Verdict(
                 "CopiesKept",
                 f"{count} objects carry this host's label but no binding accounts for them; apply their "
-                "templates again, or delete them in the cluster (kubectl delete -l federation.atoll.dev/host)",
+                "templates again, or delete them there (kubectl delete -l federation.atoll.dev/host)",
             )
         return None
 

@@ -44,7 +44,7 @@ RESOURCES = {
 def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
     """Return everything in the order it is applied.
 
-    :param client_config: how the API server reaches the webhooks (`federation.webhooks`); None leaves them out
+    :param client_config: how the API server reaches the webhooks (`federation.webhooks`); None: without
 
     """
     webhooks = [webhook_configuration(client_config)] if client_config else []

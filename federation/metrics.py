@@ -1,4 +1,6 @@
-"""Metrics of one controller process, in Prometheus' terms. Labels are bounded: controllers, clusters, resources."""
+"""Metrics of one controller process, in Prometheus' terms. Labels are bounded: controllers, clusters,
+resources.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Metrics:
             "atoll_workqueue_depth", "Keys that wait for a worker.", ("controller",), registry=self._registry
         )
         self._lag = Gauge(
-            "atoll_event_loop_lag_seconds", "How late the last timer of the loop was.", registry=self._registry
+            "atoll_event_loop_lag_seconds",
+            "How late the last timer of the loop was.",
+            registry=self._registry,
         )
         self._leading = Gauge(
             "atoll_leading", "1 while this process holds the lease.", registry=self._registry

@@ -1,7 +1,7 @@
 """The controller process as an operator: kopf as the shell, the Process inside it.
 
-kopf gives life cycle, signals and the admission webhooks of our kinds. Nothing is watched through it, and it writes
-nothing.
+kopf gives life cycle, signals and the admission webhooks of our kinds. Nothing is watched through it, and it
+writes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> int:
-    """Run a controller until it is told to stop; return the exit code: 1 when it ended for a reason of its own."""
+    """Run a controller until it is told to stop; return the exit code: 1 when it ended for a reason of its
+    own.
+    """
     configure()
     gc.set_threshold(50_000, 50, 100)
     return uvloop.run(_run(settings))

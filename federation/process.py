@@ -1,4 +1,6 @@
-"""One controller process: the connection to the host, the lease, the probes, and the Federation while it leads."""
+"""One controller process: the connection to the host, the lease, the probes, and the Federation while it
+leads.
+"""
 
 from __future__ import annotations
 

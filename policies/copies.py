@@ -142,8 +142,8 @@ def _withdraw(binding: ResourceBinding, copy: Copy | None) -> Action:
             Verdict(
                 "HostWentBack",
                 f"the object was placed at generation {generation} of its binding, which the host now knows "
-                f"at {binding.metadata.generation} only: its store was probably restored; the object is kept; "
-                "apply the template's policy anew or delete the object in the member",
+                f"at {binding.metadata.generation} only: its store was probably restored; the object is "
+                "kept; apply the template's policy anew or delete the object in the member",
             )
         )
     return Remove(copy.uid)

@@ -274,8 +274,8 @@ _TEMPLATE_MISSING = Verdict(
 def _held(cluster: str) -> Verdict:
     return Verdict(
         "DeletionHeld",
-        f"the template is gone, but so are more than a fifth of all in cluster {cluster} within a minute: its "
-        "copies stay; apply the templates again, or delete this binding to remove them",
+        f"the template is gone, but so are more than a fifth of all in cluster {cluster} within a minute: "
+        "its copies stay; apply the templates again, or delete this binding to remove them",
     )
 
 

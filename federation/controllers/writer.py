@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from federation.controllers.kinds import Record
 from federation.kube.api import Api
 from federation.kube.errors import Conflict, NotFound, NotServed
@@ -20,7 +22,6 @@ from policies.copies import (
 )
 from policies.rendering import Rendered, prune
 from policies.verdicts import Verdict
-import contextlib
 
 
 class Refused(Exception):
@@ -61,7 +62,7 @@ class Writer:
 
     async def remove(self, member: Member, ref: Ref, uid: str) -> None:
         """Delete the object with this UID; its dependents follow in the background."""
-        with contextlib.suppress(NotFound):
+        with suppress(NotFound):
             await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid)
 
     async def release(self, member: Member, ref: Ref) -> None:
@@ -106,7 +107,7 @@ class Writer:
         if annotations := pruned.get("annotations"):
             metadata["annotations"] = annotations
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-        with contextlib.suppress(Conflict):
+        with suppress(Conflict):
             await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
 
 
@@ -117,8 +118,8 @@ def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:
 def _foreign(ref: Ref, cluster: str, owner: str) -> Verdict:
     return Verdict(
         "OwnedByAnotherHost",
-        f"{ref} in cluster {cluster} belongs to the federation host {owner}; release it there first, or start "
-        f"this host with --host-id {owner} if it replaces that one",
+        f"{ref} in cluster {cluster} belongs to the federation host {owner}; release it there first, or "
+        f"start this host with --host-id {owner} if it replaces that one",
     )
 
 
