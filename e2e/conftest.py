@@ -1,0 +1,140 @@
+"""Two sandboxes for all scenarios: a full one, and one whose host may lose its store.
+
+Both are made when the first scenario asks for them. Each scenario leaves its sandbox as it found it; what a
+failed one has stopped is started again before the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from e2e.fleet import Fleet, connected, namespace_on, silent
+from federation.sandbox import binaries, process
+from federation.sandbox.errors import SandboxError
+from federation.sandbox.plane import Role
+from federation.sandbox.sandbox import Sandbox
+
+_HOMES = Path(tempfile.gettempdir()) / "atoll-e2e"
+_SANDBOXES = {"fleet": ("e2e", 3, Role.MEMBER), "fragile": ("e2e-fragile", 2, Role.API_ONLY)}
+"""By fixture: the name of the sandbox, its members and their role."""
+_MADE = pytest.StashKey[dict[str, Sandbox]]()
+_SHOWN_LINES = 60
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A folder for the sandboxes; what a killed run has left behind is removed first."""
+    for left in _HOMES.glob("*"):
+        if not psutil.pid_exists(int(left.name)):
+            process.end(process.strays(left), deadline=0)
+            shutil.rmtree(left, ignore_errors=True)
+    folder = _HOMES / str(os.getpid())
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def full_sandbox(home: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with _sandbox("fleet", home, request.config) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def fragile_sandbox(home: Path, request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    with _sandbox("fragile", home, request.config) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def fleet(full_sandbox: Sandbox) -> AsyncIterator[Fleet]:
+    """A host and three full members, on which pods run."""
+    await asyncio.to_thread(_repair, full_sandbox, "fleet")
+    async with connected(full_sandbox) as fleet:
+        await fleet.ready()
+        yield fleet
+
+
+@pytest.fixture
+async def fragile(fragile_sandbox: Sandbox) -> AsyncIterator[Fleet]:
+    """A host and two members without pods, for damage to the host's store or the way to a member."""
+    await asyncio.to_thread(_repair, fragile_sandbox, "fragile")
+    async with connected(fragile_sandbox) as fleet:
+        await fleet.ready()
+        yield fleet
+
+
+@pytest.fixture
+async def namespace(fleet: Fleet) -> AsyncIterator[str]:
+    """A namespace of this scenario alone, on the host of the full sandbox."""
+    async with namespace_on(fleet, _unique()) as name:
+        yield name
+
+
+@pytest.fixture
+async def fragile_namespace(fragile: Fleet) -> AsyncIterator[str]:
+    """The same on the host of the other sandbox."""
+    async with namespace_on(fragile, _unique()) as name:
+        yield name
+
+
+def _unique() -> str:
+    return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def _sandbox(fixture: str, home: Path, config: pytest.Config) -> Iterator[Sandbox]:
+    name, members, role = _SANDBOXES[fixture]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ATOLL_HOME", str(home))
+        sandbox = Sandbox(name, silent)
+    config.stash.setdefault(_MADE, {})[fixture] = sandbox
+    try:
+        sandbox.up(members, role, "binaries")
+        yield sandbox
+    finally:
+        sandbox.down()
+
+
+def _repair(sandbox: Sandbox, fixture: str) -> None:
+    """Start what a failed scenario left stopped, so that it fails alone."""
+    if any(component.state != "Running" for component in sandbox.status()):
+        _, members, role = _SANDBOXES[fixture]
+        sandbox.up(members, role, "binaries")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make the programs before the first scenario: a build takes minutes, more than a test may."""
+    used = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if session.config.option.collectonly or not used & _SANDBOXES.keys():
+        return
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    try:
+        binaries.find(binaries.PROGRAMS, terminal.write_line if terminal else print)
+    except SandboxError as failure:
+        pytest.exit(f"the scenarios need control-plane programs: {failure}", returncode=2)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the controller's log with a scenario that failed."""
+    report = yield
+    used = getattr(item, "fixturenames", ())
+    if report.failed:
+        for fixture, sandbox in item.config.stash.get(_MADE, {}).items():
+            if fixture in used:
+                tail = sandbox.controller.tail(_SHOWN_LINES)
+                report.sections.append((f"the controller of sandbox {sandbox.name}", tail))
+    return report
