@@ -20,6 +20,7 @@ from policies.api.schema import crds
 
 FIELD_MANAGER = "atoll-install"
 ACCOUNT = "atoll-controller"
+TOKEN_SECONDS = 365 * 24 * 3600
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 RESOURCES = {
@@ -62,6 +63,21 @@ async def install(api: Api, client_config: dict[str, Any] | None = None) -> None
 
 async def apply(api: Api, manifest: Manifest) -> None:
     await api.apply(RESOURCES[manifest["kind"]], manifest, manager=FIELD_MANAGER)
+
+
+async def request_token(api: Api, namespace: str, account: str) -> str:
+    """Ask for a token of a ServiceAccount that is good for a year (TokenRequest, KEP-1205).
+
+    :raises NotFound: there is no such account
+    """
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_SECONDS},
+    }
+    answer = await api.request("POST", path, body=body)
+    return str(answer["status"]["token"])
 
 
 async def _served(api: Api, deadline: float = 30.0) -> None:

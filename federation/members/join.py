@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from federation.install import apply
+from federation.install import apply, request_token
 from federation.kube.api import Api
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest, Resource
@@ -23,7 +23,6 @@ FIELD_MANAGER = "atoll-join"
 FINALIZER = f"{GROUP}/member"
 ACCOUNT = "atoll"
 AGGREGATE_LABEL = f"{GROUP}/aggregate-to-member"
-TOKEN_SECONDS = 365 * 24 * 3600
 CLUSTER = Resource(GROUP, "v1alpha1", "clusters", "Cluster", False)
 SECRETS = Resource("", "v1", "secrets", "Secret")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
@@ -63,7 +62,7 @@ async def join(host: Api, member: Api, name: str, address: Address, traits: Trai
     if not traits.cluster_admin:
         with suppress(NotFound):
             await member.delete(BINDINGS, f"{ACCOUNT}-cluster-admin")
-    token = await _token(member)
+    token = await request_token(member, NAMESPACE, ACCOUNT)  # `atoll join` renews it
     await apply(host, _secret(name, address, token))
     await host.apply(CLUSTER, _cluster(name, traits), manager=FIELD_MANAGER)
 
@@ -178,18 +177,6 @@ def _binding(name: str, role: str) -> Manifest:
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
         "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
     }
-
-
-async def _token(member: Api) -> str:
-    """Ask for a token of the account (TokenRequest, KEP-1205); `atoll join` renews it."""
-    path = f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts/{ACCOUNT}/token"
-    body = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": TOKEN_SECONDS},
-    }
-    answer = await member.request("POST", path, body=body)
-    return str(answer["status"]["token"])
 
 
 def _secret_name(cluster: str) -> str:

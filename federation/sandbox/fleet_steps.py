@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from federation.install import install
+from federation.install import ACCOUNT, install, request_token
 from federation.kube.api import Api
 from federation.kube.config import from_file
 from federation.kube.errors import ApiError, NotFound
@@ -26,8 +26,10 @@ from federation.members.join import CLUSTER, Address, Traits, join
 from federation.sandbox.binaries import Report
 from federation.sandbox.certificates import Authority
 from federation.sandbox.errors import StepFailed
+from federation.sandbox.kubeconfig import write
 from federation.sandbox.plane import Plane
 from federation.sandbox.process import Process
+from federation.settings import NAMESPACE
 
 _DEADLINE = 120.0  # seconds for the controller to lead, and for the Clusters to be Ready
 _PROVIDER = "sandbox"
@@ -47,6 +49,11 @@ class FleetPlan:
     webhook_address: str
     webhook_port: int
     metrics_port: int
+
+    @property
+    def account(self) -> Path:
+        """The kubeconfig of the controller: it has the rights that `atoll install` gives it, no more."""
+        return self.kubeconfig.with_name("controller.kubeconfig")
 
     @property
     def webhook_url(self) -> str:
@@ -70,6 +77,7 @@ def start_controller(plan: FleetPlan, report: Report) -> None:
     """Start the controller unless it runs, and wait until it leads and serves the webhooks."""
     if plan.controller.running() is None:
         report("starting the controller")
+        _carry_out(_give_account(plan))
         plan.controller.start(controller_command(plan))
     until = time.monotonic() + _DEADLINE
     while not _leads(plan.metrics_port) or not _listens(plan.webhook_address, plan.webhook_port):
@@ -89,7 +97,7 @@ def controller_command(plan: FleetPlan) -> list[str]:
     )
     return [
         sys.executable, "-m", "federation",
-        f"--kubeconfig={plan.kubeconfig}", f"--context={plan.host}",
+        f"--kubeconfig={plan.account}",
         f"--metrics-port={plan.metrics_port}",
         f"--webhook-port={plan.webhook_port}", f"--webhook-address={plan.webhook_address}",
         f"--webhook-cert={serving.certificate}", f"--webhook-key={serving.key}",
@@ -101,6 +109,23 @@ async def _install(plan: FleetPlan) -> None:
     bundle = base64.b64encode(authority).decode()
     async with Api(await from_file(plan.kubeconfig, plan.host)) as host:
         await install(host, {"caBundle": bundle, "url": plan.webhook_url})
+
+
+async def _give_account(plan: FleetPlan) -> None:
+    """Write the controller's kubeconfig anew: its token is good for one life of the host's store."""
+    async with Api(await from_file(plan.kubeconfig, plan.host)) as host:
+        token = await request_token(host, NAMESPACE, ACCOUNT)
+    address = address_of(plan.kubeconfig, plan.host)
+    cluster = {"server": address.server, "certificate-authority-data": address.ca_data}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": plan.host,
+        "clusters": [{"name": plan.host, "cluster": cluster}],
+        "users": [{"name": ACCOUNT, "user": {"token": token}}],
+        "contexts": [{"name": plan.host, "context": {"cluster": plan.host, "user": ACCOUNT}}],
+    }
+    write(plan.account, config)
 
 
 async def _join_missing(plan: FleetPlan, report: Report) -> None:
