@@ -62,14 +62,13 @@ class Controller:
         return resident
 
     def _arguments(self) -> list[str | Path]:
-        profiler: list[str | Path] = []
+        module: list[str | Path] = ["federation"]
         if self._profile is not None:
             self._profile.mkdir(parents=True, exist_ok=True)
-            path = self._profile / f"controller-{time.time_ns()}.prof"
-            profiler = ["-m", "cProfile", "-o", path]
+            module = ["bench.profiled", self._profile / f"controller-{time.time_ns()}.prof"]
         host = self._fleet.planes[HOST].kubeconfig_path
         return [
-            sys.executable, *profiler, "-m", "federation", "--kubeconfig", host, "--context", HOST,
+            sys.executable, "-m", *module, "--kubeconfig", host, "--context", HOST,
             "--metrics-port", str(self._port),
         ]  # fmt: skip
 
