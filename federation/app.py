@@ -1,5 +1,4 @@
-"""The federation in one process: builds everything, says who listens to whom, and carries it as one task
-tree.
+"""The federation in one process: who listens to whom, carried as one task tree.
 
 Level-triggered from end to end: a change names keys, nothing more. schedule runs before apply, apply before
 observe, each for the keys it was told; whoever finishes tells the next.
@@ -12,6 +11,7 @@ import gc
 import logging
 from typing import Any
 
+from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
 from federation.controllers.host import Host, Override, PolicyKey, Propagation
@@ -41,9 +41,7 @@ CLUSTER_PERIOD = 60.0
 
 
 class Federation:
-    """The reconcilers over one host, wired. `run` carries them; `ready` is set once the first backlog is
-    known.
-    """
+    """The reconcilers over one host, wired. `ready` is set once the first backlog is known."""
 
     def __init__(
         self, api: Api, host_id: str, settings: Settings, metrics: Metrics, connect: Connect | None = None
@@ -54,27 +52,31 @@ class Federation:
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect)
         self._schedule = Schedule(self.host, self.fleet, self._dispatch)
-        self._apply = Apply(self.host, self.fleet, self._schedule, Writer(api, host_id), self._look)
+        observe, workers = metrics.reconciled, settings.workers
+        self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
+        writer = Writer(api, host_id)
+        self._apply = Apply(self.host, self.fleet, self._schedule, writer, self.applies.look)
         self._observe = Observe(
-            self.host, self.fleet, self._schedule, self._apply, self._queued, self._running, self._reported
+            self.host,
+            self.fleet,
+            self._schedule,
+            self._apply,
+            queued=self._queued,
+            running=self.applies.running,
+            reported=self._reported,
         )
         self._report = Report(self.host)
-        workers = settings.workers
-        observe = metrics.reconciled
         self.schedule = Controller("schedule", self._schedule, workers=workers, observe=observe)
         self.observe = Controller("observe", self._observe, workers=workers, observe=observe)
         self.report = Controller("report", self._report, workers=2, observe=observe)
         self._clusters = Clusters(self.host, self.fleet, self._held, self.health_changed)
         self.clusters = Controller("clusters", self._clusters, workers=4, observe=observe)
-        self.applies: dict[str, Controller[Key]] = {}
-        self._carried: dict[str, asyncio.Task[None]] = {}
-        self._group: asyncio.TaskGroup | None = None
         self._last: dict[str, Cluster] = {}
 
     async def run(self) -> None:
         """Mirror, then reconcile, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            self._group = group
+            group.create_task(self.applies.run(), name="apply")
             group.create_task(self.fleet.run(), name="fleet")
             group.create_task(self.host.run(), name="host")
             await self.host.synced()
@@ -106,6 +108,11 @@ class Federation:
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
+        left = self._report.left(ref)
+        for key in left:
+            self._report_on(key)
+        if left or self.host.binding(ref) is None:
+            self._reported(ref)
 
     def templates_synced(self, resource: Resource) -> None:
         """Bindings whose templates are not in the first list want a look, too."""
@@ -150,13 +157,15 @@ class Federation:
         for ref, record in self.host.bound():
             if record.targets(name):
                 self.schedule.queue.add(ref)
-        if cluster is not None and cluster.metadata.deletion_timestamp:
+        if cluster is None:
+            self.applies.stop(name)
+        elif cluster.metadata.deletion_timestamp:
             self._look_at_all(name)
 
     # What the members say
 
     def copy_changed(self, cluster: str, ref: Ref) -> None:
-        self._look(Key(cluster, ref))
+        self.applies.look(Key(cluster, ref))
         if (record := self.host.binding(ref)) is not None and record.deleting:
             self.schedule.queue.add(ref)
         self._let_go(cluster)
@@ -164,19 +173,18 @@ class Federation:
     def copies_synced(self, cluster: str, resource: Resource) -> None:
         for ref, record in self.host.bound():
             if ref.resource == resource and record.targets(cluster):
-                self._look(Key(cluster, ref))
+                self.applies.look(Key(cluster, ref))
                 if record.deleting:
                     self.schedule.queue.add(ref)
         self._let_go(cluster)
 
     def health_changed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
-        member = self.fleet.get(cluster)
-        if member is not None and cluster not in self.applies:
-            self._start_apply(cluster)
+        if cluster in self.fleet:
+            self.applies.start(cluster)
         for ref, record in self.host.bound():
             if record.targets(cluster):
-                self._look(Key(cluster, ref))
+                self.applies.look(Key(cluster, ref))
                 self.observe.queue.add(ref)
 
     def surveyed(self, cluster: str) -> None:
@@ -188,31 +196,17 @@ class Federation:
 
     # From one reconciler to the next
 
-    def _start_apply(self, cluster: str) -> None:
-        """Give a member workers of its own, so that it holds up nobody else."""
-
-        async def apply(key: Key) -> float | None:
-            try:
-                return await self._apply(key)
-            finally:
-                self.observe.queue.add(key.ref)
-
-        assert self._group is not None
-        controller = Controller(
-            "apply", apply, workers=self._settings.workers, observe=self._metrics.reconciled
-        )
-        self.applies[cluster] = controller
-        self._carried[cluster] = self._group.create_task(controller.run(), name=f"apply-{cluster}")
-
-    def _look(self, key: Key) -> None:
-        if (controller := self.applies.get(key.cluster)) is not None:
-            controller.queue.add(key)
+    async def _reconcile_copy(self, key: Key) -> float | None:
+        try:
+            return await self._apply(key)
+        finally:
+            self.observe.queue.add(key.ref)
 
     def _look_at_all(self, cluster: str) -> None:
         if (member := self.fleet.get(cluster)) is not None:
             for resource, informer in member.copies:
                 for key in informer.keys():
-                    self._look(Key(cluster, Ref(resource, *key)))
+                    self.applies.look(Key(cluster, Ref(resource, *key)))
 
     def _dispatch(self, ref: Ref) -> None:
         """Have every copy of a template looked at: those that should be, and those that are."""
@@ -220,13 +214,11 @@ class Federation:
         targets = {target.name for target in record.spec.clusters} if record else set()
         for member in self.fleet:
             if member.name in targets or member.copies.get(ref.resource, ref.key) is not None:
-                self._look(Key(member.name, ref))
+                self.applies.look(Key(member.name, ref))
         self.observe.queue.add(ref)
 
     def _queued(self, ref: Ref) -> bool:
-        """Whether somebody has yet to look at a template or at one of its copies for the first time since
-        a change.
-        """
+        """Whether a template or one of its copies has yet to be looked at since a change."""
         if self.schedule.queue.waiting(ref) or self.schedule.queue.running(ref):
             return True
         record = self.host.binding(ref)
@@ -234,20 +226,14 @@ class Federation:
         return any(self._awaited(target.name, ref) for target in targets)
 
     def _awaited(self, cluster: str, ref: Ref) -> bool:
-        controller = self.applies.get(cluster)
-        if controller is not None and controller.queue.waiting(Key(cluster, ref)):
+        if self.applies.waiting(cluster, ref):
             return True
-        if self._clusters.health(cluster) is None:
-            return (
-                self.host.clusters.get(("", cluster)) is not None
-            )  # not probed yet; that it was, brings the key back
+        if self._clusters.health(cluster) is None:  # not probed yet; when it is, that brings the key back
+            return self.host.clusters.get(("", cluster)) is not None
         member = self.fleet.get(cluster)
         if member is None or not member.available or member.copies.synced(ref.resource):
             return False
         return member.mirror_failure(ref.resource) is None
-
-    def _running(self, ref: Ref) -> bool:
-        return any(controller.queue.running(Key(name, ref)) for name, controller in self.applies.items())
 
     def _reported(self, ref: Ref) -> None:
         if (record := self.host.binding(ref)) is not None:

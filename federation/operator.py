@@ -18,7 +18,7 @@ from federation.admission import register, server
 from federation.kube.api import Api
 from federation.kube.config import Configuration, load
 from federation.kube.discovery import Discovery
-from federation.kube.errors import ApiError, LeaseLost
+from federation.kube.errors import ApiError
 from federation.logs import configure
 from federation.process import Process
 from federation.settings import Settings
@@ -97,10 +97,7 @@ class _Shell:
     def _done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.code = 1
-            if isinstance(error, LeaseLost):
-                log.error("%s; ending, to be started anew", error)
-            else:
-                log.error("the controller failed; ending, to be started anew", exc_info=error)
+            log.error("the controller failed; ending, to be started anew", exc_info=error)
         self.stop.set()
 
     async def _end(self, **_: Any) -> None:

@@ -14,6 +14,7 @@ from aiohttp import web
 from federation.app import Federation
 from federation.kube.api import Api
 from federation.kube.config import load
+from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
 from federation.kube.resources import Resource
 from federation.metrics import Metrics
@@ -42,10 +43,7 @@ class Process:
         return [name for _, name in federation.host.clusters.keys()]
 
     async def run(self) -> None:
-        """Serve probes and metrics, wait for the lease, lead; ends only by cancellation or by an error.
-
-        :raises LeaseLost: another process leads now; the process must end, and may start anew
-        """
+        """Serve probes and metrics, wait for the lease, lead, and again; ends by cancellation or an error."""
         settings, configuration = (
             self._settings,
             await load(self._settings.kubeconfig, self._settings.context),
@@ -56,18 +54,23 @@ class Process:
             )
             lease_api = await stack.enter_async_context(Api(configuration, in_flight=2))
             await stack.enter_async_context(_Site(self._application(), settings))
-            host_id = settings.host_id or await host_id_of(api)
             self._lease = Lease(lease_api, settings.namespace, LEASE, settings.identity)
             lag = asyncio.create_task(self._measure_lag())
             stack.callback(lag.cancel)
-            await self._lease.lead(lambda: self._lead(api, host_id))
+            while True:
+                try:
+                    await self._lease.lead(lambda: self._lead(api))
+                except LeaseLost as lost:
+                    log.warning("%s; what this process knew is forgotten, and it stands by", lost)
 
-    async def _lead(self, api: Api, host_id: str) -> None:
+    async def _lead(self, api: Api) -> None:
+        """One term: it starts from nothing, as the host may be another one by now."""
+        host_id = self._settings.host_id or await host_id_of(api)
         log.info("leading as %s for host %s", self._settings.identity, host_id)
         self._federation = federation = Federation(api, host_id, self._settings, self._metrics)
         for controller in (federation.schedule, federation.observe, federation.clusters, federation.report):
             self._metrics.watch_queue(controller.name, controller.queue.__len__)
-        self._metrics.watch_queue("apply", lambda: sum(len(c.queue) for c in federation.applies.values()))
+        self._metrics.watch_queue("apply", federation.applies.__len__)
         self._metrics.leading(True)
         try:
             await federation.run()

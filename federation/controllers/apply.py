@@ -74,9 +74,7 @@ class Apply:
             self._forget(key)
             return None
         if not member.available:
-            member.park(key, lambda: self._again(key))
-            if targeted:
-                self.outcomes[key] = Outcome("", False, _not_ready(member))
+            self._park(key, member, targeted)
             return None
         if not member.copies.synced(key.ref.resource):
             if targeted and (failure := member.mirror_failure(key.ref.resource)) is not None:
@@ -84,11 +82,21 @@ class Apply:
             return UNSYNCED_RECHECK
         copy = member.copies.get(key.ref.resource, key.ref.key)
         action = decide(self._placed(key, record, cluster), copy.copy if copy else None)
-        if isinstance(action, Put):
-            assert record is not None
-            return await self._put(key, member, cluster, record, copy)
-        await self._leave(key, member, action)
+        try:
+            if isinstance(action, Put):
+                assert record is not None
+                return await self._put(key, member, cluster, record, copy)
+            await self._leave(key, member, action)
+        except Unreachable as error:
+            member.suspect(error)
+            self._park(key, member, targeted)
         return None
+
+    def _park(self, key: Key, member: Member, targeted: bool) -> None:
+        """Leave a copy be until its member answers again: then it runs at once, not after a back-off."""
+        member.park(key, lambda: self._again(key))
+        if targeted:
+            self.outcomes[key] = Outcome("", False, _not_ready(key.cluster))
 
     def _placed(self, key: Key, record: Record | None, cluster: Cluster) -> Placed:
         leaving = cluster.metadata.deletion_timestamp is not None
@@ -162,11 +170,8 @@ class Apply:
             answer = await self._writer.put(member, key.ref, record, rendered, attempt.copy)
         except Refused as refused:
             return self._refused(key, attempt, refused.verdict, REFUSED_RECHECK)
-        except Unreachable as error:
-            member.suspect(error)
-            member.park(key, lambda: self._again(key))
-            self.outcomes[key] = Outcome(rendered.digest, False, _not_ready(member))
-            return None
+        except Unreachable:
+            raise
         except ApiError as error:
             verdict = _failure(key, error)
             if _namespace_terminating(error):
@@ -189,8 +194,11 @@ class Apply:
         return recheck
 
 
-def _not_ready(member: Member) -> Verdict:
-    return Verdict("ClusterNotReady", f"cluster {member.name} is not ready: {member.health.message}")
+def _not_ready(cluster: str) -> Verdict:
+    """The details stand on the Cluster: said here, each change of them would be written to every binding."""
+    return Verdict(
+        "ClusterNotReady", f"cluster {cluster} is not ready; see `kubectl describe cluster {cluster}`"
+    )
 
 
 def _namespace_terminating(error: ApiError) -> bool:

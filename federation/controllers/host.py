@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from federation.controllers.kinds import (
@@ -100,7 +101,7 @@ class Host:
         await self.discovery.refresh()
         self._want_templates()
         for _, informer in self.templates:
-            await informer.synced.wait()
+            await _heard(informer)
 
     def _own(self) -> list[Informer[Any]]:
         return [
@@ -270,6 +271,13 @@ class Host:
         if value is not None:
             self._last[key] = value
         return old
+
+
+async def _heard(informer: Informer[Any]) -> None:
+    """Wait for a first list or the reason why there is none: one kind must not keep all others waiting."""
+    while not informer.synced.is_set() and informer.failure is None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(informer.synced.wait(), 0.1)
 
 
 def _same(old: Propagation | Override | None, new: Propagation | Override | None) -> bool:

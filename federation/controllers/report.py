@@ -38,12 +38,21 @@ class Report:
         self._host = host
         self._news: dict[PolicyKey, float] = {}
         self._first: dict[PolicyKey, float] = {}
+        self._governing: dict[Ref, list[PolicyKey]] = {}
 
     def note(self, key: PolicyKey) -> None:
         """Something that concerns the policy changed."""
         now = asyncio.get_running_loop().time()
         self._news[key] = now
         self._first.setdefault(key, now)
+
+    def left(self, ref: Ref) -> list[PolicyKey]:
+        """Note what governs a template by now; return the policies that did when this was last asked and don't."""
+        record, before = self._host.binding(ref), self._governing.pop(ref, [])
+        if record is None:
+            return before
+        self._governing[ref] = policy_keys(record)
+        return [key for key in before if key not in self._governing[ref]]
 
     async def __call__(self, key: PolicyKey) -> float | None:
         now = asyncio.get_running_loop().time()
