@@ -12,6 +12,7 @@ from collections import deque
 from typing import NamedTuple
 
 import orjson
+from cachetools import LRUCache
 
 from federation.controllers.keys import Key
 from federation.kube.ownership import missing
@@ -38,6 +39,7 @@ class Contest:
     def __init__(self) -> None:
         self._settled: dict[Key, _Settled] = {}
         self._repairs: dict[Key, deque[float]] = {}
+        self._missing: LRUCache[tuple[str, bytes], tuple[str, ...]] = LRUCache(maxsize=4096)
 
     def forget(self, key: Key) -> None:
         self._settled.pop(key, None)
@@ -45,7 +47,7 @@ class Contest:
 
     def written(self, key: Key, rendered: Rendered, answer: MemberCopy) -> None:
         """Note the server's answer to our apply."""
-        lost = tuple(missing(rendered.manifest, orjson.loads(answer.owned)))
+        lost = self._not_owned(rendered, answer.owned)
         self._settled[key] = _Settled(rendered.digest, answer.owned, lost)
 
     def drift(self, key: Key, rendered: Rendered, copy: MemberCopy) -> tuple[str, ...]:
@@ -53,13 +55,20 @@ class Contest:
         settled = self._settled.get(key)
         if settled is not None and (settled.digest, settled.owned) == (rendered.digest, copy.owned):
             return ()
-        taken = tuple(missing(rendered.manifest, orjson.loads(copy.owned)))
+        taken = self._not_owned(rendered, copy.owned)
         if settled is not None and settled.digest == rendered.digest:
             taken = tuple(path for path in taken if path not in settled.lost)
         if not taken:
             lost = settled.lost if settled is not None and settled.digest == rendered.digest else ()
             self._settled[key] = _Settled(rendered.digest, copy.owned, lost)
         return taken
+
+    def _not_owned(self, rendered: Rendered, owned: bytes) -> tuple[str, ...]:
+        """Walk the manifest once for all clusters that hold the same of it."""
+        key = rendered.digest, owned
+        if (paths := self._missing.get(key)) is None:
+            paths = self._missing[key] = tuple(missing(rendered.manifest, orjson.loads(owned)))
+        return paths
 
     def pause(self, key: Key) -> float:
         """Count a repair that is about to be made; return the seconds to wait before it, 0 for now."""
