@@ -15,6 +15,7 @@ from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
 from federation.controllers.host import Host, Override, PolicyKey, Propagation
+from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken
 from federation.controllers.observe import Observe
@@ -32,12 +33,14 @@ from federation.metrics import Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
 from policies.matching import group_of
-from policies.verdicts import Verdict
+from policies.verdicts import Verdict, deletions_held
 
 log = logging.getLogger(__name__)
 
 CLUSTER_PERIOD = 60.0
 """Seconds between two looks at a Cluster's Secret and status when nothing calls for one."""
+HELD_PERIOD = 1.0
+"""Seconds until a Cluster tells that more or less is held there."""
 
 
 class Federation:
@@ -51,11 +54,11 @@ class Federation:
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect)
-        self._schedule = Schedule(self.host, self.fleet, self._dispatch)
+        self._schedule = Schedule(self.host, self.fleet, self._dispatch, self._held_changed)
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
-        writer = Writer(api, host_id)
-        self._apply = Apply(self.host, self.fleet, self._schedule, writer, self.applies.look)
+        self._kept, writer = Kept(self._held_changed), Writer(api, host_id)
+        self._apply = Apply(self.host, self.fleet, self._schedule, writer, self._kept, self.applies.look)
         self._observe = Observe(
             self.host,
             self.fleet,
@@ -250,18 +253,12 @@ class Federation:
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
         if count := self._schedule.brake.held_by_cluster()[cluster]:
-            return Verdict(
-                "DeletionsHeld",
-                f"{count} deletions are held: their templates vanished at once without a recorded deletion; "
-                "apply the templates again, or delete their bindings to go on",
-            )
-        if count := len(self._apply.kept.get(cluster, ())):
-            return Verdict(
-                "CopiesKept",
-                f"{count} objects carry this host's label but no binding accounts for them; apply their "
-                "templates again, or delete them there (kubectl delete -l federation.atoll.dev/host)",
-            )
-        return None
+            return deletions_held(count)
+        return self._kept.verdict(cluster)
+
+    def _held_changed(self, cluster: str) -> None:
+        """Have the Cluster say so; what changes in numbers is told once."""
+        self.clusters.queue.add_after(cluster, HELD_PERIOD)
 
 
 def _selected(policy: Propagation | Override | None) -> set[tuple[str, str]]:

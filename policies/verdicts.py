@@ -8,10 +8,13 @@ here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from policies.api.meta import Taint
+
+_NAMED = 5
+"""How many objects a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,25 @@ def no_cluster_fit(total: int, rejections: Iterable[Rejection], *, kept: bool) -
     reasons = ", ".join(f"{n} {one if n == 1 else many}" for (_, one, many), n in ordered)
     message = f"0/{total} clusters fit: {reasons}" if total else "0/0 clusters fit: no cluster has joined"
     return Verdict("NoClusterFit", f"{message}; the present placement is kept" if kept else message)
+
+
+def deletions_held(count: int) -> Verdict:
+    return Verdict(
+        "DeletionsHeld",
+        f"{count} deletions are held: their templates vanished at once without a recorded deletion; "
+        "apply the templates again, or delete their bindings to go on",
+    )
+
+
+def copies_kept(copies: Sequence[str]) -> Verdict:
+    """Name the copies in a cluster that no binding accounts for, each with its reason."""
+    more = f" and {len(copies) - _NAMED} more" if len(copies) > _NAMED else ""
+    count = f"{len(copies)} object{'s'[: len(copies) != 1]}"
+    return Verdict(
+        "CopiesKept",
+        f"no binding accounts for {count} with this host's label: {', '.join(copies[:_NAMED])}{more}; to take "
+        "them up, apply their templates and policies again; else delete them in the cluster",
+    )
 
 
 def unsupported(field: str) -> Verdict:

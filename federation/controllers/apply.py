@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from federation.controllers.contest import Contest, contested
 from federation.controllers.host import Host
+from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Record, Template
 from federation.controllers.render import Renderer
@@ -57,14 +58,19 @@ class Apply:
     """Reconciles one copy. `outcomes` is what `observe` reports; `again(key)` brings a parked key back."""
 
     def __init__(
-        self, host: Host, fleet: Fleet, schedule: Schedule, writer: Writer, again: Callable[[Key], None]
+        self,
+        host: Host,
+        fleet: Fleet,
+        schedule: Schedule,
+        writer: Writer,
+        kept: Kept,
+        again: Callable[[Key], None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
         self._render, self._contest, self._again = Renderer(host), Contest(), again
         self._refusals: dict[Key, tuple[_Attempt, float]] = {}
+        self._kept = kept
         self.outcomes: dict[Key, Outcome] = {}
-        self.kept: dict[str, set[Key]] = {}
-        """By cluster, the copies that no binding accounts for."""
 
     async def __call__(self, key: Key) -> float | None:
         member, cluster = self._fleet.get(key.cluster), self._host.clusters.get(("", key.cluster))
@@ -72,6 +78,7 @@ class Apply:
         targeted = record is not None and record.targets(key.cluster)
         if member is None or cluster is None:
             self._forget(key)
+            self._kept.note(key, None)
             return None
         if not member.available:
             self._park(key, member, targeted)
@@ -110,6 +117,7 @@ class Apply:
 
     async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> None:
         self._forget(key)
+        self._kept.note(key, _unaccounted(action))
         match action:
             case Remove(uid):
                 await self._writer.remove(member, key.ref, uid)
@@ -117,8 +125,6 @@ class Apply:
                 await self._writer.release(member, key.ref)
             case Keep(verdict) if verdict is not None:
                 self.outcomes[key] = Outcome("", False, verdict)
-                if verdict.reason in UNACCOUNTED:
-                    self.kept.setdefault(key.cluster, set()).add(key)
             case _:
                 pass
 
@@ -126,14 +132,13 @@ class Apply:
         self.outcomes.pop(key, None)
         self._refusals.pop(key, None)
         self._contest.forget(key)
-        self.kept.get(key.cluster, set()).discard(key)
 
     # A copy that is wanted
 
     async def _put(
         self, key: Key, member: Member, cluster: Cluster, record: Record, copy: MemberCopy | None
     ) -> float | None:
-        self.kept.get(key.cluster, set()).discard(key)
+        self._kept.note(key, None)
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting:
             return None  # schedule has yet to see what the template says now, and brings this key back
@@ -192,6 +197,12 @@ class Apply:
         self.outcomes[key] = Outcome(attempt.digest, False, verdict)
         self._refusals[key] = attempt, asyncio.get_running_loop().time() + recheck
         return recheck
+
+
+def _unaccounted(action: Keep | Remove | Release) -> Verdict | None:
+    """Return why a copy is kept that no binding accounts for; None of every other copy."""
+    verdict = action.verdict if isinstance(action, Keep) else None
+    return verdict if verdict is not None and verdict.reason in UNACCOUNTED else None
 
 
 def _not_ready(cluster: str) -> Verdict:

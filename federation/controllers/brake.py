@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable, Iterable
 
 from federation.controllers.host import Host
 from federation.kube.ref import Ref
@@ -18,10 +19,13 @@ WINDOW = 60.0
 
 
 class Brake:
-    """Counts, for each cluster, the templates found absent and the deletions inferred from that."""
+    """Counts, for each cluster, the templates found absent and the deletions inferred from that.
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    `changed(cluster)` is called when more or less is held there.
+    """
+
+    def __init__(self, host: Host, changed: Callable[[str], None]) -> None:
+        self._host, self._changed = host, changed
         self._since: dict[Ref, float] = {}
         self._clusters: dict[Ref, tuple[str, ...]] = {}
         self._waiting: Counter[str] = Counter()
@@ -40,8 +44,8 @@ class Brake:
     def present(self, ref: Ref) -> None:
         """Note that a template is there, or that its binding is gone or being deleted."""
         if self._since.pop(ref, None) is not None:
+            self._let_go(ref)
             self._waiting.subtract(self._clusters.pop(ref))
-            self.held.discard(ref)
 
     def released(self, ref: Ref) -> None:
         """Count the deletion that is about to follow from the template's absence."""
@@ -55,10 +59,21 @@ class Brake:
         """
         for cluster in self._clusters.get(ref, ()):
             if not within_brake(self._waiting[cluster] + self._recent(cluster), self._total(cluster)):
-                self.held.add(ref)
+                if ref not in self.held:
+                    self.held.add(ref)
+                    self._tell(self._clusters[ref])
                 return cluster
-        self.held.discard(ref)
+        self._let_go(ref)
         return None
+
+    def _let_go(self, ref: Ref) -> None:
+        if ref in self.held:
+            self.held.remove(ref)
+            self._tell(self._clusters[ref])
+
+    def _tell(self, clusters: Iterable[str]) -> None:
+        for cluster in clusters:
+            self._changed(cluster)
 
     def held_by_cluster(self) -> Counter[str]:
         return Counter(cluster for ref in self.held for cluster in self._clusters[ref])

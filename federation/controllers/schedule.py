@@ -35,12 +35,15 @@ HELD_RECHECK = 60.0
 class Schedule:
     """Reconciles one template's binding, then tells `dispatch` that its copies may need a look.
 
+    `held(cluster)` is called when the brake holds more or less there.
     `verdicts` says why a template's placement is what it is.
     """
 
-    def __init__(self, host: Host, fleet: Fleet, dispatch: Callable[[Ref], None]) -> None:
+    def __init__(
+        self, host: Host, fleet: Fleet, dispatch: Callable[[Ref], None], held: Callable[[str], None]
+    ) -> None:
         self._host, self._fleet, self._dispatch = host, fleet, dispatch
-        self.brake = Brake(host)
+        self.brake = Brake(host, held)
         self.verdicts: dict[Ref, Verdict] = {}
         self._decided: dict[Ref, Template] = {}
         self._gone: dict[Ref, str] = {}
