@@ -52,11 +52,12 @@ def prune(template: Manifest) -> Manifest:
     group = template["apiVersion"].rpartition("/")[0]
     kind = template["kind"]
     pruned = {key: value for key, value in template.items() if key != "status" and value is not None}
+    pruned["metadata"] = _metadata(template["metadata"])  # first: managedFields are half of many objects
     if group in _TYPED_GROUPS and kind != "ControllerRevision":
         pruned = _without_nulls(pruned)
     if (prune_kind := _KINDS.get((group, kind))) is not None:
         pruned = prune_kind(pruned, template["metadata"].get("managedFields") or [])
-    return pruned | {"metadata": _metadata(template["metadata"])}
+    return pruned
 
 
 def _metadata(metadata: Manifest) -> Manifest:
