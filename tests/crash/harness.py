@@ -21,6 +21,7 @@ from tests.crash.state import State, collect, difference
 from tests.crash.tap import BEGINNING, Perturbation, Tap, TappedApi
 from tests.crash.witness import Witness
 from tests.crash.world import World, clear
+from tests.federated import condition
 
 DEADLINE = 20.0
 """Seconds a perturbed run may take to come to its end."""
@@ -173,7 +174,8 @@ class Run:
         await self._scenario.setup(self._world, self._namespace)
         self.tap.touch()
         state = await self._settled(
-            lambda state: start is None or state == start, LONG_QUIET if start is None else QUIET / 2
+            lambda state: _all_ready(state) if start is None else state == start,
+            LONG_QUIET if start is None else QUIET / 2,
         )
         if start is not None:
             self._compare(start, state)
@@ -249,6 +251,11 @@ class Run:
         await clear(self._world, self._namespace)
 
 
+def _all_ready(state: State) -> bool:
+    clusters = [live for name, live in state["host"].items() if name.startswith("clusters/")]
+    return all(condition(live, "Ready") == "True" for live in clusters)
+
+
 async def _until(holds: Callable[[], bool]) -> None:
-    while not holds():  # noqa: ASYNC110: what is waited for is the passing of time without events
+    while not holds():  # noqa: ASYNC110 (time without events is no event)
         await asyncio.sleep(0.01)

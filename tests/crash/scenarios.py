@@ -58,6 +58,11 @@ def _policy(namespace: str, *clusters: str) -> Manifest:
     )
 
 
+def _policy_of_deployments(namespace: str, cluster: str) -> Manifest:
+    placement = {"clusterAffinity": {"clusterNames": [cluster]}}
+    return policy("moving", namespace, selects("apps/v1", "Deployment"), placement=placement)
+
+
 async def _nothing(world: World, namespace: str) -> None: ...
 
 
@@ -69,7 +74,11 @@ async def _create(world: World, namespace: str) -> None:
 
 
 async def _create_on_m1(world: World, namespace: str) -> None:
-    await world.host.apply(POLICIES, _policy(namespace, "m1"))
+    """The Deployment alone is on m1 only: what it leaves behind in m2 must not depend on the way."""
+    await world.host.apply(POLICIES, _policy_of_deployments(namespace, "m1"))
+    everywhere = policy("everywhere", namespace, selects("v1", "ConfigMap"))
+    await world.host.apply(POLICIES, everywhere)
+    await world.host.apply(CONFIGMAPS, _configmap(namespace))
     await world.host.apply(DEPLOYMENTS, deployment("web", namespace, image=OLD))
 
 
@@ -78,11 +87,11 @@ async def _update(world: World, namespace: str) -> None:
 
 
 async def _move(world: World, namespace: str) -> None:
-    await world.host.apply(POLICIES, _policy(namespace, "m2"))
+    await world.host.apply(POLICIES, _policy_of_deployments(namespace, "m2"))
 
 
 async def _move_back(world: World, namespace: str) -> None:
-    await world.host.apply(POLICIES, _policy(namespace, "m1"))
+    await world.host.apply(POLICIES, _policy_of_deployments(namespace, "m1"))
 
 
 async def _delete_template(world: World, namespace: str) -> None:
@@ -163,8 +172,13 @@ def _expect_recreated(state: State) -> None:
 
 
 def _expect_policy_deleted(state: State) -> None:
-    _expect_created(state)
-    assert "policy" not in state["host"]["resourcebindings/web.deployments.apps"]["spec"]
+    for cluster, color in (("m1", "red"), ("m2", "blue")):
+        assert _image(state, cluster) == OLD
+        assert state[cluster]["configmaps/settings"]["data"]["color"] == color
+    for binding in ("web.deployments.apps", "settings.configmaps"):
+        live = state["host"][f"resourcebindings/{binding}"]
+        assert "policy" not in live["spec"]
+        assert [result["reason"] for result in live["status"]["clusters"]] == ["NoPolicy", "NoPolicy"]
 
 
 def _expect_left(state: State) -> None:

@@ -85,6 +85,7 @@ def _stable(live: Manifest) -> Manifest:
         for entry in entries
     }
     if live["kind"] == "Cluster":
+        del metadata["managers"]
         for name in _SURVEYED:
             live.get("status", {}).pop(name, None)
     stable: Manifest = _without(live, generation)
@@ -125,4 +126,6 @@ def _lines(place: tuple[str, str], expected: State, found: State) -> Iterable[st
         return [f"{cluster}: {name}: {'should not be there' if before is None else 'missing'}"]
     texts = [json.dumps(live, indent=1, sort_keys=True).splitlines() for live in (before, after)]
     where = f"{cluster}: {name}"
-    return difflib.unified_diff(*texts, f"{where} (unperturbed)", f"{where} (perturbed)", n=2, lineterm="")
+    return difflib.unified_diff(
+        texts[0], texts[1], f"{where} (unperturbed)", f"{where} (perturbed)", n=2, lineterm=""
+    )

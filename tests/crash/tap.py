@@ -1,8 +1,8 @@
 """Tap: stands between a controller and all its API servers, and does it harm at one chosen write.
 
-Every write of every verb passes here, one at a time, so that "right before" and "right after" mean the same in
-each run. The harm is one of the three perturbations of Sieve (Sun et al., "Automatic Reliability Testing for
-Cluster Management Controllers", OSDI 2022): a crash, a stale cache, events never seen.
+Every write of every verb passes here, one at a time, so that "right before" and "right after" mean the same
+in each run. The harm is one of the three perturbations of Sieve (Sun et al., "Automatic Reliability Testing
+for Cluster Management Controllers", OSDI 2022): a crash, a stale cache, events never seen.
 """
 
 from __future__ import annotations
