@@ -103,12 +103,13 @@ def decide(placed: Placed, copy: Copy | None) -> Action:
     if binding.metadata.deletion_timestamp:
         return _teardown(placed, copy)
     if binding.spec.policy is None:
-        return Keep()
+        return Keep(_UNGOVERNED)
     if placed.targeted:
         return Put()
     return _withdraw(binding, copy)
 
 
+_UNGOVERNED = Verdict("NoPolicy", "no policy selects the template: the copy stays as it is")
 _ORPHAN = Verdict("Orphan", "no binding on the host names this object: it is kept, not deleted")
 
 
