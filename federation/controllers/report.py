@@ -47,7 +47,7 @@ class Report:
         self._first.setdefault(key, now)
 
     def left(self, ref: Ref) -> list[PolicyKey]:
-        """Note what governs a template by now; return the policies that did when this was last asked and don't."""
+        """Note what governs a template by now; return the policies that did when last asked and do no more."""
         record, before = self._host.binding(ref), self._governing.pop(ref, [])
         if record is None:
             return before
