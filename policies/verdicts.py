@@ -98,8 +98,8 @@ def copies_kept(copies: Sequence[str]) -> Verdict:
     count = f"{len(copies)} object{'s'[: len(copies) != 1]}"
     return Verdict(
         "CopiesKept",
-        f"no binding accounts for {count} with this host's label: {', '.join(copies[:_NAMED])}{more}; to take "
-        "them up, apply their templates and policies again; else delete them in the cluster",
+        f"no binding accounts for {count} with this host's label: {', '.join(copies[:_NAMED])}{more}; to "
+        "take them up, apply their templates and policies again; else delete them in the cluster",
     )
 
 
