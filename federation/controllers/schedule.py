@@ -16,6 +16,7 @@ from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
+from federation.members.member import NAMESPACES
 from policies import placement
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference, TargetCluster
 from policies.api.meta import API_VERSION
@@ -222,12 +223,22 @@ class Schedule:
         return False
 
     async def _template_gone(self, ref: Ref) -> bool:
-        """Ask the host's API server itself: a template is gone when it says 404, or that it is being deleted.
+        """Ask the host's API server itself: a template is gone when it says 404, or that it is being deleted,
+        or its namespace with all that is in it.
 
         A kind that is no longer served is no answer: NotServed is raised.
         """
         try:
             live = await self._host.api.get(ref.resource, ref.name, ref.namespace, metadata_only=True)
+        except NotFound:
+            return True
+        return "deletionTimestamp" in live["metadata"] or await self._namespace_goes(ref.namespace)
+
+    async def _namespace_goes(self, namespace: str) -> bool:
+        if not namespace:
+            return False
+        try:
+            live = await self._host.api.get(NAMESPACES, namespace, metadata_only=True)
         except NotFound:
             return True
         return "deletionTimestamp" in live["metadata"]
