@@ -20,12 +20,23 @@ from federation.process import host_id_of
 from federation.sandbox import binaries, state
 from federation.sandbox.process import Process
 from federation.sandbox.sandbox import CONTROLLER, HOST, Sandbox
-from policies.copies import binding_name
-from tests.federated import BINDINGS, CLUSTERS, NAMESPACES, Cluster, condition, eventually
+from policies.copies import HOST_LABEL, binding_name
+from tests.federated import (
+    BINDINGS,
+    CLUSTERS,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    NAMESPACES,
+    Cluster,
+    condition,
+    eventually,
+)
 
 ATOLL = Path(sys.executable).with_name("atoll")
 SETTLE = 30.0
 """Seconds in which what was begun is done, on a busy machine too."""
+OURS = HOST_LABEL
+"""Selects the copies in a member."""
 
 
 @dataclass(frozen=True)
@@ -197,25 +208,29 @@ async def namespace_on(fleet: Fleet, name: str) -> AsyncIterator[str]:
         yield name
     finally:
         await fleet.host.delete(NAMESPACES, name)
-        await _nothing_bound(fleet.host, name)
+        await _nothing_left(fleet, name)
         for member in fleet.members.values():
             await member.delete(NAMESPACES, name)
 
 
-async def _nothing_bound(host: Cluster, namespace: str) -> None:
-    """Wait until no binding is left: each goes when the copies of its template are gone everywhere."""
-    left: list[str] = []
+async def _nothing_left(fleet: Fleet, namespace: str) -> None:
+    """Wait until no copy is in any member and no binding on the host."""
+    left: dict[str, list[str]] = {}
 
     async def none_left() -> bool:
-        left[:] = await names(host, BINDINGS, namespace)
-        return not left
+        left["host"] = await names(fleet.host, BINDINGS, namespace)
+        for name, member in fleet.members.items():
+            configmaps = await names(member, CONFIGMAPS, namespace, OURS)
+            left[name] = configmaps + await names(member, DEPLOYMENTS, namespace, OURS)
+        return not any(left.values())
 
-    await eventually(none_left, lambda: f"bindings in {namespace}: {left}", SETTLE)
+    await eventually(none_left, lambda: f"in {namespace}: {left}", SETTLE)
 
 
-async def names(cluster: Cluster, resource: Resource, namespace: str) -> list[str]:
+async def names(cluster: Cluster, resource: Resource, namespace: str, labels: str = "") -> list[str]:
     """Name the objects of a kind in a namespace."""
-    pages = cluster.api.list(resource, namespace=namespace, metadata_only=True)
+    selector = {"labelSelector": labels} if labels else None
+    pages = cluster.api.list(resource, namespace=namespace, selector=selector, metadata_only=True)
     return [item["metadata"]["name"] async for page in pages for item in page.items]
 
 

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from e2e.fleet import Fleet
+from federation.kube.resources import Manifest
 from tests.federated import (
     CONFIGMAPS,
     DEPLOYMENTS,
     POLICIES,
-    Manifest,
     configmap,
     deployment,
     policy,
