@@ -1,0 +1,58 @@
+"""When nothing happens, nothing is written: neither on the host nor in a member."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bench.writes import Writes, read, without_leases
+from e2e.fleet import Fleet, applied
+from tests.federated import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    POLICIES,
+    configmap,
+    deployment,
+    eventually,
+    policy,
+    selects,
+)
+
+pytestmark = pytest.mark.timeout(300)
+
+IDLE = 30.0
+"""Seconds in which nothing but Leases may be written."""
+QUIET = 3.0
+
+
+async def test_a_federation_at_rest_writes_nothing_but_leases(fragile: Fleet, fragile_namespace: str) -> None:
+    selectors = [selects("v1", "ConfigMap", name="settings"), selects("apps/v1", "Deployment")]
+    await fragile.host.apply(POLICIES, policy("all", fragile_namespace, *selectors))
+    await fragile.host.apply(CONFIGMAPS, configmap("settings", fragile_namespace, color="green"))
+    await fragile.host.apply(DEPLOYMENTS, deployment("web", fragile_namespace))
+    for resource, name in ((CONFIGMAPS, "settings"), (DEPLOYMENTS, "web")):
+        await fragile.binding(resource, name, fragile_namespace, applied)
+    before = await _settled(fragile)
+    await asyncio.sleep(IDLE)  # the time is what is measured
+    after = await _writes(fragile)
+    assert {name: dict(after[name] - before[name]) for name in after} == {name: {} for name in after}
+
+
+async def _settled(fragile: Fleet) -> dict[str, Writes]:
+    """Wait until what was begun is written, then read the counts."""
+    last = await _writes(fragile)
+
+    async def quiet() -> bool:
+        nonlocal last
+        await asyncio.sleep(QUIET)
+        before, last = last, await _writes(fragile)
+        return before == last
+
+    await eventually(quiet, lambda: str(last), 60)
+    return last
+
+
+async def _writes(fragile: Fleet) -> dict[str, Writes]:
+    clusters = {"host": fragile.host, **fragile.members}
+    return {name: without_leases(await read(cluster.api)) for name, cluster in clusters.items()}
