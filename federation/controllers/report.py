@@ -47,7 +47,7 @@ class Report:
         self._first.setdefault(key, now)
 
     def left(self, ref: Ref) -> list[PolicyKey]:
-        """Note what governs a template by now; return the policies that did when last asked and do no more."""
+        """Note what governs a template by now; return those that did when last asked and no more do."""
         record, before = self._host.binding(ref), self._governing.pop(ref, [])
         if record is None:
             return before
