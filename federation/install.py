@@ -11,8 +11,8 @@ from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.errors import NotServed
 from federation.kube.resources import Manifest, Resource
-from federation.kube.served import CRDS
 from federation.settings import NAMESPACE
+from federation.setup import apply
 from federation.webhooks import webhook_configuration
 from policies.api import KINDS
 from policies.api.meta import GROUP
@@ -20,26 +20,7 @@ from policies.api.schema import crds
 
 FIELD_MANAGER = "atoll-install"
 ACCOUNT = "atoll-controller"
-TOKEN_SECONDS = 365 * 24 * 3600
 _RBAC = "rbac.authorization.k8s.io/v1"
-
-RESOURCES = {
-    resource.kind: resource
-    for resource in (
-        Resource("", "v1", "namespaces", "Namespace", False),
-        Resource("", "v1", "serviceaccounts", "ServiceAccount"),
-        Resource("", "v1", "secrets", "Secret"),
-        Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False),
-        Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False),
-        Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
-        Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
-        CRDS,
-        Resource(
-            "admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations",
-            "ValidatingWebhookConfiguration", False,
-        ),
-    )
-}  # fmt: skip
 
 
 def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
@@ -57,27 +38,8 @@ async def install(api: Api, client_config: dict[str, Any] | None = None) -> None
     for manifest in manifests(client_config):
         if manifest["kind"] == "ValidatingWebhookConfiguration":
             await _served(api)
-        await apply(api, manifest)
+        await apply(api, manifest, manager=FIELD_MANAGER)
     await _served(api)
-
-
-async def apply(api: Api, manifest: Manifest) -> None:
-    await api.apply(RESOURCES[manifest["kind"]], manifest, manager=FIELD_MANAGER)
-
-
-async def request_token(api: Api, namespace: str, account: str) -> str:
-    """Ask for a token of a ServiceAccount that is good for a year (TokenRequest, KEP-1205).
-
-    :raises NotFound: there is no such account
-    """
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-    body = {
-        "apiVersion": "authentication.k8s.io/v1",
-        "kind": "TokenRequest",
-        "spec": {"expirationSeconds": TOKEN_SECONDS},
-    }
-    answer = await api.request("POST", path, body=body)
-    return str(answer["status"]["token"])
 
 
 async def _served(api: Api, deadline: float = 30.0) -> None:

@@ -16,13 +16,12 @@ from federation.kube.api import Api
 from federation.kube.config import load
 from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
-from federation.kube.resources import Resource
 from federation.metrics import Metrics
+from federation.resources import NAMESPACES
 from federation.settings import Settings
 
 log = logging.getLogger(__name__)
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 LEASE = "atoll-controller"
 LAG_PERIOD = 1.0
 

@@ -13,7 +13,8 @@ from federation.cli.host import run
 from federation.kube.api import Api
 from federation.kube.config import Configuration, load
 from federation.kube.errors import ApiError, NotFound
-from federation.members.join import CLUSTER, Address, Traits, detach, forget_host, join, leave
+from federation.members.join import Address, Traits, detach, forget_host, join, leave
+from federation.resources import CLUSTER
 
 _Host = Annotated[
     str | None,

@@ -11,14 +11,10 @@ from rich.table import Table
 
 from federation.cli.host import Context, Kubeconfig, connected, run
 from federation.kube.api import Api
-from federation.kube.resources import Resource
+from federation.resources import CLUSTER_RESOURCE_BINDING, RESOURCE_BINDING
 from policies.api.binding import ClusterResult, ResourceBinding
-from policies.api.meta import GROUP
 
-_BINDINGS = (
-    Resource(GROUP, "v1alpha1", "resourcebindings", "ResourceBinding"),
-    Resource(GROUP, "v1alpha1", "clusterresourcebindings", "ClusterResourceBinding", False),
-)
+_BINDINGS = (RESOURCE_BINDING, CLUSTER_RESOURCE_BINDING)
 
 
 def placements_command(

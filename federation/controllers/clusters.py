@@ -16,8 +16,6 @@ from typing import Any
 import yaml
 
 from federation.controllers.host import Host
-from federation.controllers.kinds import CLUSTER
-from federation.controllers.observe import utc_now
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
@@ -28,8 +26,10 @@ from federation.members.health import (
     ready_condition,
     taint_for,
 )
-from federation.members.join import FINALIZER, SECRETS
+from federation.members.join import FINALIZER
 from federation.members.member import Member
+from federation.resources import CLUSTER, SECRETS
+from federation.timestamps import utc_now
 from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
 from policies.api.meta import Condition, Taint
 from policies.observation import Stamp, Status, condition

@@ -12,13 +12,6 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from federation.controllers.kinds import (
-    CLUSTER,
-    CLUSTER_OVERRIDE,
-    CLUSTER_PROPAGATION,
-    CLUSTER_RESOURCE_BINDING,
-    OVERRIDE,
-    PROPAGATION,
-    RESOURCE_BINDING,
     Broken,
     Record,
     Template,
@@ -35,6 +28,15 @@ from federation.kube.mirrors import Mirrors
 from federation.kube.ref import Ref
 from federation.kube.resources import Key, Manifest, Resource
 from federation.kube.served import Served
+from federation.resources import (
+    CLUSTER,
+    CLUSTER_OVERRIDE,
+    CLUSTER_PROPAGATION,
+    CLUSTER_RESOURCE_BINDING,
+    OVERRIDE,
+    PROPAGATION,
+    RESOURCE_BINDING,
+)
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy

@@ -13,7 +13,7 @@ from federation.kube.resources import Manifest, Resource
 from policies import workloads
 from policies.api.binding import BindingSpec, ClusterResourceBinding, ResourceBinding
 from policies.api.cluster import Cluster
-from policies.api.meta import GROUP, VERSION, ObjectMeta
+from policies.api.meta import ObjectMeta
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
 from policies.matching import never_propagated
@@ -21,19 +21,6 @@ from policies.rendering import prune
 from policies.validation import validate
 
 P = TypeVar("P", PropagationPolicy, OverridePolicy)
-
-
-def _resource(plural: str, kind: str, *, namespaced: bool = False) -> Resource:
-    return Resource(GROUP, VERSION, plural, kind, namespaced)
-
-
-CLUSTER = _resource("clusters", "Cluster")
-PROPAGATION = _resource("propagationpolicies", "PropagationPolicy", namespaced=True)
-CLUSTER_PROPAGATION = _resource("clusterpropagationpolicies", "ClusterPropagationPolicy")
-OVERRIDE = _resource("overridepolicies", "OverridePolicy", namespaced=True)
-CLUSTER_OVERRIDE = _resource("clusteroverridepolicies", "ClusterOverridePolicy")
-RESOURCE_BINDING = _resource("resourcebindings", "ResourceBinding", namespaced=True)
-CLUSTER_RESOURCE_BINDING = _resource("clusterresourcebindings", "ClusterResourceBinding")
 
 
 @dataclass(frozen=True, slots=True)

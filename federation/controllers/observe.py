@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from federation.controllers.apply import Apply, Outcome
 from federation.controllers.host import Host
@@ -20,6 +19,7 @@ from federation.kube.errors import NotFound
 from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.members.fleet import Fleet
+from federation.timestamps import utc_now
 from policies import workloads
 from policies.api.binding import ClusterResult
 from policies.observation import Stamp, binding_status
@@ -30,10 +30,6 @@ DISTANCE = 1.0
 """Seconds between two status writes of one template at least."""
 PATIENCE = 3.0
 """Seconds to wait for a cluster whose apply is under way."""
-
-
-def utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Observe:

@@ -6,17 +6,11 @@ import asyncio
 from contextlib import suppress
 
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
-from federation.controllers.kinds import (
-    CLUSTER_OVERRIDE,
-    CLUSTER_PROPAGATION,
-    OVERRIDE,
-    PROPAGATION,
-    Broken,
-    Record,
-)
-from federation.controllers.observe import utc_now
+from federation.controllers.kinds import Broken, Record
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
+from federation.resources import CLUSTER_OVERRIDE, CLUSTER_PROPAGATION, OVERRIDE, PROPAGATION
+from federation.timestamps import utc_now
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PolicyFailure, PolicyStatus, PropagationPolicy
 from policies.matching import BY_KIND, NOT_SELECTED, specificity

@@ -16,7 +16,7 @@ from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
-from federation.members.member import NAMESPACES
+from federation.resources import NAMESPACES
 from policies import placement
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference, TargetCluster
 from policies.api.meta import API_VERSION

@@ -12,7 +12,8 @@ from federation.kube.ownership import without
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest, Resource
 from federation.members.copies import MemberCopy, projection
-from federation.members.member import NAMESPACES, Member
+from federation.members.member import Member
+from federation.resources import NAMESPACES
 from policies.copies import (
     BINDING_ANNOTATION,
     DIGEST_ANNOTATION,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from federation.kube.errors import ApiError, StatusError, Unauthorized, Unreachable
+from federation.kube.resources import Manifest
 from policies.api.meta import Condition
 
-Manifest = dict[str, Any]
 READY = "Ready"
 NOT_READY_TAINT = "federation.atoll.dev/not-ready"
 UNREACHABLE_TAINT = "federation.atoll.dev/unreachable"

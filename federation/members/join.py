@@ -12,22 +12,18 @@ from typing import Any
 
 import yaml
 
-from federation.install import apply, request_token
 from federation.kube.api import Api
 from federation.kube.errors import NotFound
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
+from federation.resources import CLUSTER, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, SECRETS
 from federation.settings import NAMESPACE
+from federation.setup import apply, request_token
 from policies.api.meta import API_VERSION, GROUP
 
 FIELD_MANAGER = "atoll-join"
 FINALIZER = f"{GROUP}/member"
 ACCOUNT = "atoll"
 AGGREGATE_LABEL = f"{GROUP}/aggregate-to-member"
-CLUSTER = Resource(GROUP, "v1alpha1", "clusters", "Cluster", False)
-SECRETS = Resource("", "v1", "secrets", "Secret")
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
-ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "ClusterRole", False)
-BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False)
 _RBAC = "rbac.authorization.k8s.io/v1"
 
 
@@ -58,13 +54,26 @@ async def join(host: Api, member: Api, name: str, address: Address, traits: Trai
     The host's system namespace must exist: `atoll install` comes first.
     """
     for manifest in member_manifests(cluster_admin=traits.cluster_admin):
-        await apply(member, manifest)
+        await apply(member, manifest, manager=FIELD_MANAGER)
     if not traits.cluster_admin:
         with suppress(NotFound):
-            await member.delete(BINDINGS, f"{ACCOUNT}-cluster-admin")
+            await member.delete(CLUSTER_ROLE_BINDINGS, f"{ACCOUNT}-cluster-admin")
     token = await request_token(member, NAMESPACE, ACCOUNT)  # `atoll join` renews it
-    await apply(host, _secret(name, address, token))
-    await host.apply(CLUSTER, _cluster(name, traits), manager=FIELD_MANAGER)
+    await apply(host, _secret(name, address, token), manager=FIELD_MANAGER)
+    await _put_cluster(host, _cluster(name, traits))
+
+
+async def _put_cluster(host: Api, cluster: Manifest) -> None:
+    """Create the Cluster, or add to it what was given this time: joining again takes nothing away."""
+    name = cluster["metadata"]["name"]
+    try:
+        present = await host.get(CLUSTER, name, metadata_only=True)
+    except NotFound:
+        await host.create(CLUSTER, cluster, manager=FIELD_MANAGER)
+        return
+    finalizers = sorted({*present["metadata"].get("finalizers", ()), FINALIZER})
+    body = {"metadata": cluster["metadata"] | {"finalizers": finalizers}, "spec": cluster["spec"]}
+    await host.patch(CLUSTER, name, None, body, manager=FIELD_MANAGER)
 
 
 async def leave(host: Api, name: str, *, removal: str) -> None:
@@ -87,18 +96,19 @@ async def detach(host: Api, name: str) -> None:
     await host.patch(CLUSTER, name, None, body, manager=FIELD_MANAGER)
     with suppress(NotFound):
         await host.delete(CLUSTER, name)
-    with suppress(NotFound):
-        await host.delete(SECRETS, _secret_name(name), NAMESPACE)
+    if reference := cluster["spec"].get("secretRef"):
+        with suppress(NotFound):
+            await host.delete(SECRETS, reference["name"], reference["namespace"])
 
 
 async def forget_host(member: Api) -> None:
     """Remove from a member the account that `join` made."""
     for resource, name in (
-        (BINDINGS, f"{ACCOUNT}-cluster-admin"),
-        (BINDINGS, ACCOUNT),
-        (BINDINGS, f"{ACCOUNT}-kinds"),
-        (ROLES, ACCOUNT),
-        (ROLES, f"{ACCOUNT}-kinds"),
+        (CLUSTER_ROLE_BINDINGS, f"{ACCOUNT}-cluster-admin"),
+        (CLUSTER_ROLE_BINDINGS, ACCOUNT),
+        (CLUSTER_ROLE_BINDINGS, f"{ACCOUNT}-kinds"),
+        (CLUSTER_ROLES, ACCOUNT),
+        (CLUSTER_ROLES, f"{ACCOUNT}-kinds"),
         (NAMESPACES, NAMESPACE),
     ):
         with suppress(NotFound):

@@ -24,12 +24,11 @@ from federation.kube.resources import Resource
 from federation.kube.served import Served
 from federation.members.copies import MemberCopy, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
+from federation.resources import NAMESPACES, NODES
 from policies.copies import HOST_LABEL
 
 log = logging.getLogger(__name__)
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
-NODES = Resource("", "v1", "nodes", "Node", False)
 PROBE_PERIOD, RETRY_PERIOD, SURVEY_PERIOD = 10.0, 2.0, 60.0
 PROBE_TIMEOUT = 5.0
 FAILURES_UNTIL_NOT_READY = 2
@@ -185,7 +184,7 @@ class Member:
             error = Unreachable(f"no answer within {PROBE_TIMEOUT:.0f} s")
         self._failures += 1
         self._close()
-        if self._failures >= FAILURES_UNTIL_NOT_READY or not self.health.ready:
+        if self._failures >= FAILURES_UNTIL_NOT_READY:  # one may be a restart, or a server that just begins
             self._judge(failed(error))
 
     def _close(self) -> None:

@@ -18,11 +18,12 @@ from typing import Any
 
 import yaml
 
-from federation.install import ACCOUNT, install, request_token
+from federation.install import ACCOUNT, install
 from federation.kube.api import Api
 from federation.kube.config import from_file
 from federation.kube.errors import ApiError, NotFound
-from federation.members.join import CLUSTER, Address, Traits, join
+from federation.members.join import Address, Traits, join
+from federation.resources import CLUSTER
 from federation.sandbox.binaries import Report
 from federation.sandbox.certificates import Authority
 from federation.sandbox.errors import StepFailed
@@ -30,6 +31,7 @@ from federation.sandbox.kubeconfig import write
 from federation.sandbox.plane import Plane
 from federation.sandbox.process import Process
 from federation.settings import NAMESPACE
+from federation.setup import request_token
 
 _DEADLINE = 120.0  # seconds for the controller to lead, and for the Clusters to be Ready
 _PROVIDER = "sandbox"

@@ -1,0 +1,53 @@
+"""What setting up a host and setting up a member have in common."""
+
+from __future__ import annotations
+
+from federation.kube.api import Api
+from federation.kube.resources import Manifest
+from federation.kube.served import CRDS
+from federation.resources import (
+    CLUSTER_ROLE_BINDINGS,
+    CLUSTER_ROLES,
+    NAMESPACES,
+    ROLE_BINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICE_ACCOUNTS,
+    WEBHOOKS,
+)
+
+TOKEN_SECONDS = 365 * 24 * 3600
+_BY_KIND = {
+    resource.kind: resource
+    for resource in (
+        CLUSTER_ROLES,
+        CLUSTER_ROLE_BINDINGS,
+        CRDS,
+        NAMESPACES,
+        ROLES,
+        ROLE_BINDINGS,
+        SECRETS,
+        SERVICE_ACCOUNTS,
+        WEBHOOKS,
+    )
+}
+
+
+async def apply(api: Api, manifest: Manifest, *, manager: str) -> None:
+    """Apply an object of one of the kinds that setting up needs."""
+    await api.apply(_BY_KIND[manifest["kind"]], manifest, manager=manager)
+
+
+async def request_token(api: Api, namespace: str, account: str) -> str:
+    """Ask for a token of a ServiceAccount that is good for a year (TokenRequest, KEP-1205).
+
+    :raises NotFound: there is no such account
+    """
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
+    body = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": TOKEN_SECONDS},
+    }
+    answer = await api.request("POST", path, body=body)
+    return str(answer["status"]["token"])
