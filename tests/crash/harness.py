@@ -42,7 +42,8 @@ class Scenario:
     """`setup` is done and settles before the harm; `act` is done while the controller comes to harm.
 
     `meanwhile` is done right after the harm, or, if that does not come, when all has settled after `act`.
-    `expect` raises AssertionError when a state is not what the scenario must end in.
+    `expect` raises AssertionError when a state is not what the scenario must end in. What the end state has is
+    never deleted on the way, save the (cluster, `plural/name`) of `passing`.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scenario:
     act: Step
     expect: Callable[[State], None]
     meanwhile: Step | None = None
+    passing: frozenset[tuple[str, str]] = frozenset()
     restore: Step | None = None
     """Puts back what outlives the namespace."""
 
@@ -61,8 +63,6 @@ class Recorded:
     start: State
     end: State
     writes: tuple[str, ...]
-    deleted: frozenset[tuple[str, str]]
-    """What was deleted in members on the way."""
 
     def points(self) -> list[tuple[str, Perturbation]]:
         """Return every harm at every write, and before the first."""
@@ -139,13 +139,14 @@ class Run:
             await self._meanwhile()
             end = await self._settled(self._holds, LONG_QUIET)
             self._scenario.expect(end)
-            writes, deleted = tuple(self.tap.writes), frozenset(self._witness.deleted)
+            self._check_deletions(end)
+            writes = tuple(self.tap.writes)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
             again = self.tap.writes[len(writes) :]
             if again:
                 raise Violation(f"{self._what}: a restart with nothing changed wrote {again}")
-            return Recorded(start, end, writes, deleted)
+            return Recorded(start, end, writes)
         finally:
             await self._end()
 
@@ -160,9 +161,7 @@ class Run:
             await self._meanwhile()
             await self._recover()
             self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
-            staying = {(c, name) for c, objects in recorded.end.items() for name in objects}
-            if lost := self._witness.deleted & staying - recorded.deleted:
-                raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
+            self._check_deletions(recorded.end)
             return self.tap.reached
         finally:
             await self._end()
@@ -238,6 +237,11 @@ class Run:
     def _compare(self, expected: State, found: State) -> None:
         if found != expected:
             raise Violation(f"{self._told()}\n{difference(expected, found)}")
+
+    def _check_deletions(self, end: State) -> None:
+        staying = {(cluster, name) for cluster, objects in end.items() for name in objects}
+        if lost := self._witness.deleted & staying - self._scenario.passing:
+            raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
 
     def _told(self) -> str:
         last = "\n  ".join(self.tap.writes[-12:])

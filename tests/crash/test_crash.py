@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
-from federation.controllers import apply, observe, report, schedule
 from tests.crash.harness import Recorded, Run, Scenario, Violation
 from tests.crash.scenarios import SCENARIOS
 from tests.crash.tap import Perturbation
-from tests.crash.world import World, clear_policies
-from tests.federated import federated
+from tests.crash.world import World
 
-RUNS = 12
+RUNS = 9
 """Perturbed runs of a scenario when not soaking."""
-
-
-@pytest.fixture
-async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
-    """The fleet, cleared of what other tests left; the controller's pauses are short."""
-    for module, name, seconds in (
-        (apply, "UNSYNCED_RECHECK", 0.2),
-        (observe, "DISTANCE", 0.05),
-        (observe, "PATIENCE", 0.5),
-        (report, "SETTLE", 0.1),
-        (report, "LONGEST", 0.5),
-        (schedule, "ABSENCE_GRACE", 0.2),
-    ):
-        monkeypatch.setattr(module, name, seconds)
-    async with federated(fleet) as atoll:
-        servers = {"host": fleet.host, **fleet.members}
-        clusters = {"host": atoll.host, **atoll.members}
-        world = World(clusters, {name: s.kubeconfig for name, s in servers.items()}, atoll.host_id)
-        await clear_policies(world)
-        yield world
 
 
 @pytest.mark.timeout(300)

@@ -1,0 +1,32 @@
+"""The world of the scenarios."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from federation.controllers import apply, observe, report, schedule
+from tests.crash.world import World, clear_policies
+from tests.federated import federated
+
+
+@pytest.fixture
+async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """The fleet, cleared of what other tests left; the controller's pauses are short."""
+    for module, name, seconds in (
+        (apply, "UNSYNCED_RECHECK", 0.2),
+        (observe, "DISTANCE", 0.05),
+        (observe, "PATIENCE", 0.5),
+        (report, "SETTLE", 0.1),
+        (report, "LONGEST", 0.5),
+        (schedule, "ABSENCE_GRACE", 0.2),
+    ):
+        monkeypatch.setattr(module, name, seconds)
+    async with federated(fleet) as atoll:
+        servers = {"host": fleet.host, **fleet.members}
+        clusters = {"host": atoll.host, **atoll.members}
+        world = World(clusters, {name: s.kubeconfig for name, s in servers.items()}, atoll.host_id)
+        await clear_policies(world)
+        yield world
