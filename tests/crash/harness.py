@@ -42,7 +42,7 @@ class Scenario:
     """`setup` is done and settles before the harm; `act` is done while the controller comes to harm.
 
     `meanwhile` is done right after the harm, or, if that does not come, when all has settled after `act`.
-    `expect` raises AssertionError when a state is not what the scenario must end in. What the end state has is
+    `expect` raises AssertionError when a state is not what the scenario must end in. What the end has is
     never deleted on the way, save the (cluster, `plural/name`) of `passing`.
     """
 
