@@ -59,18 +59,16 @@ def fragile_sandbox(home: Path, request: pytest.FixtureRequest) -> Iterator[Sand
 @pytest.fixture
 async def fleet(full_sandbox: Sandbox) -> AsyncIterator[Fleet]:
     """A host and three full members, on which pods run."""
-    await asyncio.to_thread(_repair, full_sandbox, "fleet")
     async with connected(full_sandbox) as fleet:
-        await fleet.ready()
+        await _repair(fleet, "fleet")
         yield fleet
 
 
 @pytest.fixture
 async def fragile(fragile_sandbox: Sandbox) -> AsyncIterator[Fleet]:
     """A host and two members without pods, for damage to the host's store or the way to a member."""
-    await asyncio.to_thread(_repair, fragile_sandbox, "fragile")
     async with connected(fragile_sandbox) as fleet:
-        await fleet.ready()
+        await _repair(fleet, "fragile")
         yield fleet
 
 
@@ -106,11 +104,11 @@ def _sandbox(fixture: str, home: Path, config: pytest.Config) -> Iterator[Sandbo
         sandbox.down()
 
 
-def _repair(sandbox: Sandbox, fixture: str) -> None:
-    """Start what a failed scenario left stopped, so that it fails alone."""
-    if any(component.state != "Running" for component in sandbox.status()):
+async def _repair(fleet: Fleet, fixture: str) -> None:
+    """Bring back what a failed scenario left stopped or unjoined, so that it fails alone."""
+    if not await fleet.is_whole():
         _, members, role = _SANDBOXES[fixture]
-        sandbox.up(members, role, "binaries")
+        await asyncio.to_thread(fleet.sandbox.up, members, role, "binaries")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -35,6 +35,8 @@ from tests.federated import (
 ATOLL = Path(sys.executable).with_name("atoll")
 SETTLE = 30.0
 """Seconds in which what was begun is done, on a busy machine too."""
+CLEANED = 90.0
+"""Seconds in which hundreds of objects of a namespace are gone everywhere."""
 OURS = HOST_LABEL
 """Selects the copies in a member."""
 
@@ -65,6 +67,11 @@ class Fleet:
         await run(ATOLL, "join", name, f"--kubeconfig={path}", f"--context={name}",
                   f"--host-kubeconfig={path}", f"--host-context={HOST}")  # fmt: skip
         await self.ready([name])
+
+    async def unjoin(self, name: str, *options: str) -> None:
+        """Let a member leave, with the command a person would use."""
+        path = self.sandbox.kubeconfig
+        await run(ATOLL, "unjoin", name, *options, f"--host-kubeconfig={path}", f"--host-context={HOST}")
 
     # Processes
 
@@ -128,6 +135,13 @@ class Fleet:
         """Wait until Clusters are Ready."""
         for name in self.members if names is None else names:
             await self.host.until(CLUSTERS, name, None, is_ready, seconds=seconds)
+
+    async def is_whole(self) -> bool:
+        """Whether every program runs and every Cluster is Ready."""
+        components = await asyncio.to_thread(self.sandbox.status)
+        if any(component.state != "Running" for component in components):
+            return False
+        return all([is_ready(await self.host.get(CLUSTERS, name)) for name in self.members])
 
     async def everywhere(
         self, resource: Resource, name: str, namespace: str, holds: Callable[[Manifest | None], Any],
@@ -224,7 +238,7 @@ async def _nothing_left(fleet: Fleet, namespace: str) -> None:
             left[name] = configmaps + await names(member, DEPLOYMENTS, namespace, OURS)
         return not any(left.values())
 
-    await eventually(none_left, lambda: f"in {namespace}: {left}", SETTLE)
+    await eventually(none_left, lambda: f"in {namespace}: {left}", CLEANED)
 
 
 async def names(cluster: Cluster, resource: Resource, namespace: str, labels: str = "") -> list[str]:
