@@ -5,7 +5,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := .venv/bin
 DEMO := demo
 
-.PHONY: demo demo-down test test-fast lint fmt crds docs bench soak ci clean binaries
+.PHONY: demo demo-down test test-fast lint fmt crds bench soak ci clean binaries
 
 .uv/bin/uv:
 	@echo "fetching uv $(UV_VERSION)"

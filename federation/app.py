@@ -14,7 +14,7 @@ from typing import Any
 from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
-from federation.controllers.host import Host, Override, PolicyKey, Propagation
+from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken
@@ -33,6 +33,7 @@ from federation.metrics import Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
 from policies.matching import group_of
+from policies.overriders import concerns
 from policies.verdicts import Verdict, deletions_held
 
 log = logging.getLogger(__name__)
@@ -54,26 +55,32 @@ class Federation:
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect)
-        self._schedule = Schedule(self.host, self.fleet, self._dispatch, self._held_changed)
+        self._scheduling = Schedule(self.host, self.fleet, self._dispatch, self._held_changed)
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
         self._kept, writer = Kept(self._held_changed), Writer(api, host_id)
-        self._apply = Apply(self.host, self.fleet, self._schedule, writer, self._kept, self.applies.look)
-        self._observe = Observe(
+        self._applying = Apply(self.host, self.fleet, self._scheduling, writer, self._kept, self.applies.look)
+        self._observing = Observe(
             self.host,
             self.fleet,
-            self._schedule,
-            self._apply,
+            self._scheduling,
+            self._applying,
             queued=self._queued,
             running=self.applies.running,
             reported=self._reported,
         )
-        self._report = Report(self.host)
-        self.schedule = Controller("schedule", self._schedule, workers=workers, observe=observe)
-        self.observe = Controller("observe", self._observe, workers=workers, observe=observe)
-        self.report = Controller("report", self._report, workers=2, observe=observe)
-        self._clusters = Clusters(self.host, self.fleet, self._held, self.health_changed)
-        self.clusters = Controller("clusters", self._clusters, workers=4, observe=observe)
+        self._reporting = Report(self.host)
+        self.schedule = Controller(
+            "schedule", self._scheduling, workers=workers, observe=observe, fields=_object
+        )
+        self.observe = Controller(
+            "observe", self._observing, workers=workers, observe=observe, fields=_object
+        )
+        self.report = Controller("report", self._reporting, workers=2, observe=observe)
+        self._connecting = Clusters(self.host, self.fleet, self._held, self.health_changed)
+        self.clusters = Controller(
+            "clusters", self._connecting, workers=4, observe=observe, fields=lambda name: {"cluster": name}
+        )
         self._last: dict[str, Cluster] = {}
 
     async def run(self) -> None:
@@ -111,7 +118,7 @@ class Federation:
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
-        left = self._report.left(ref)
+        left = self._reporting.left(ref)
         for key in left:
             self._report_on(key)
         if left or self.host.binding(ref) is None:
@@ -201,7 +208,7 @@ class Federation:
 
     async def _reconcile_copy(self, key: Key) -> float | None:
         try:
-            return await self._apply(key)
+            return await self._applying(key)
         finally:
             self.observe.queue.add(key.ref)
 
@@ -231,7 +238,7 @@ class Federation:
     def _awaited(self, cluster: str, ref: Ref) -> bool:
         if self.applies.waiting(cluster, ref):
             return True
-        if self._clusters.health(cluster) is None:  # not probed yet; when it is, that brings the key back
+        if self._connecting.health(cluster) is None:  # not probed yet; when it is, that brings the key back
             return self.host.clusters.get(("", cluster)) is not None
         member = self.fleet.get(cluster)
         if member is None or not member.available or member.copies.synced(ref.resource):
@@ -242,23 +249,29 @@ class Federation:
         if (record := self.host.binding(ref)) is not None:
             for key in policy_keys(record):
                 self._report_on(key)
+        template = self.host.template(ref)
+        subject = subject_of(ref, template.labels if template else {})
         for policy in self.host.overrides(ref.namespace):
-            if not _selected(policy) or (ref.resource.group, ref.resource.kind) in _selected(policy):
+            if concerns(policy, subject):
                 self._report_on(override_key(policy))
 
     def _report_on(self, key: PolicyKey) -> None:
-        self._report.note(key)
+        self._reporting.note(key)
         self.report.queue.add(key)
 
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
-        if count := self._schedule.brake.held_by_cluster()[cluster]:
+        if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
             return deletions_held(count)
         return self._kept.verdict(cluster)
 
     def _held_changed(self, cluster: str) -> None:
         """Have the Cluster say so; what changes in numbers is told once."""
         self.clusters.queue.add_after(cluster, HELD_PERIOD)
+
+
+def _object(ref: Ref) -> dict[str, str]:
+    return {"object": str(ref)}
 
 
 def _selected(policy: Propagation | Override | None) -> set[tuple[str, str]]:
@@ -269,7 +282,7 @@ def _selected(policy: Propagation | Override | None) -> set[tuple[str, str]]:
 
 
 def _matters(cluster: Cluster | None) -> object:
-    """What of a Cluster can move templates: not its health, nor its numbers."""
+    """What of a Cluster can move templates, the taint of one that is not ready included; not its numbers."""
     if cluster is None:
         return None
     return (

@@ -37,7 +37,13 @@ class Applies:
         if cluster in self._crews:
             return
         assert self._group is not None, "Applies.run is not running"
-        controller = Controller("apply", self._reconcile, workers=self._workers, observe=self._observe)
+        controller = Controller(
+            "apply",
+            self._reconcile,
+            workers=self._workers,
+            observe=self._observe,
+            fields=lambda key: {"object": str(key.ref), "cluster": key.cluster},
+        )
         task = self._group.create_task(controller.run(), name=f"apply-{cluster}")
         self._crews[cluster] = _Crew(controller, task)
 

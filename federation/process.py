@@ -18,7 +18,7 @@ from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
 from federation.metrics import Metrics
 from federation.resources import NAMESPACES
-from federation.settings import Settings
+from federation.settings import NAMESPACE, Settings
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Process:
             )
             lease_api = await stack.enter_async_context(Api(configuration, in_flight=2))
             await stack.enter_async_context(_Site(self._application(), settings))
-            self._lease = Lease(lease_api, settings.namespace, LEASE, settings.identity)
+            self._lease = Lease(lease_api, NAMESPACE, LEASE, settings.identity)
             lag = asyncio.create_task(self._measure_lag())
             stack.callback(lag.cancel)
             while True:

@@ -28,7 +28,6 @@ class Webhook:
 class Settings:
     kubeconfig: str | None = None
     context: str | None = None
-    namespace: str = NAMESPACE
     host_id: str = ""
     """Overrides the id derived from the host's kube-system namespace."""
     identity: str = field(default_factory=identity)

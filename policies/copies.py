@@ -91,6 +91,15 @@ def placed_by(binding: ResourceBinding) -> str:
     return f"{binding.metadata.uid}/{binding.metadata.generation}"
 
 
+def holds(copy: Copy, digest: str, binding: ResourceBinding) -> bool:
+    """Whether a copy was applied from this manifest for this binding, so that no write is needed.
+
+    A copy that another binding placed, as before a host was rebuilt, is written once more: its new binding
+    must know it for its own when it withdraws it.
+    """
+    return copy.digest == digest and copy.placed_by.partition("/")[0] == binding.metadata.uid
+
+
 def decide(placed: Placed, copy: Copy | None) -> Action:
     """Return what becomes of a copy. `Put` says nothing about whether a write is needed."""
     if copy is not None and copy.deleting:

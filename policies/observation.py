@@ -91,4 +91,4 @@ def _more(rest: Sequence[str]) -> str:
 
 
 def _of(count: int, results: Sequence[ClusterResult]) -> str:
-    return f"{count}/{len(results)} cluster{'s' if len(results) != 1 else ''}"
+    return f"{count}/{len(results)} clusters"

@@ -20,15 +20,20 @@ from policies.selectors import matches_affinity
 from policies.verdicts import OverrideFailed, override_failed
 
 
+def policy_label(policy: OverridePolicy) -> str:
+    """Name a policy as messages begin with it: `<kind> [<namespace>/]<name>`."""
+    metadata = policy.metadata
+    kind = "ClusterOverridePolicy" if isinstance(policy, ClusterOverridePolicy) else "OverridePolicy"
+    return f"{kind} {f'{metadata.namespace}/' if metadata.namespace else ''}{metadata.name}"
+
+
 class Override:
     """One rule of one version of a policy, compiled. Equal only to itself, so that it can be in a key."""
 
     __slots__ = ("changes", "policy", "rule", "target")
 
     def __init__(self, policy: OverridePolicy, index: int, rule: OverrideRule, yaml: Format | None) -> None:
-        metadata = policy.metadata
-        kind = "ClusterOverridePolicy" if isinstance(policy, ClusterOverridePolicy) else "OverridePolicy"
-        self.policy = f"{kind} {f'{metadata.namespace}/' if metadata.namespace else ''}{metadata.name}"
+        self.policy = policy_label(policy)
         self.rule = index
         self.target = rule.target_cluster
         self.changes: tuple[Change, ...] = tuple(changes(rule.overriders, yaml))
@@ -61,6 +66,11 @@ def overrides_of(
     ranked = [(rank, policy) for policy in policies if (rank := _rank(subject, policy)) is not None]
     ranked.sort(key=lambda item: item[0])
     return tuple(override for _, policy in ranked for override in _overrides(_Version(policy, yaml)))
+
+
+def concerns(policy: OverridePolicy, subject: Subject) -> bool:
+    """Whether a policy selects an object at all, in whatever cluster."""
+    return _rank(subject, policy) is not None
 
 
 def _rank(subject: Subject, policy: OverridePolicy) -> tuple[bool, int, str] | None:

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from federation.cli.host import Context, Kubeconfig
-from federation.settings import NAMESPACE, Settings, Webhook, identity
+from federation.settings import Settings, Webhook, identity
 
 
 def controller(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
-    namespace: Annotated[str, typer.Option(help="Atoll's namespace on the host.")] = NAMESPACE,
     host_id: Annotated[
         str, typer.Option(metavar="ID", help="Take up the members of the host that had this id.")
     ] = "",
@@ -38,7 +37,6 @@ def controller(
     settings = Settings(
         kubeconfig=kubeconfig,
         context=context,
-        namespace=namespace,
         host_id=host_id,
         identity=identity(),
         metrics_port=metrics_port,

@@ -74,31 +74,34 @@ def address_of(configuration: Configuration) -> Address:
 
 def unjoin_command(
     name: Annotated[str, typer.Argument(help="Name of the Cluster.")],
-    kubeconfig: _Host = None,
-    context: _HostContext = None,
+    host_kubeconfig: _Host = None,
+    host_context: _HostContext = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave in the member what was propagated, without our marks.")
     ] = False,
     detached: Annotated[
         bool, typer.Option("--detach", help="Never contact the member: forget it as it is, marks included.")
     ] = False,
-    member_kubeconfig: Annotated[
+    kubeconfig: _Member = None,
+    context: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="With it, Atoll's account in the member is removed, too."),
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            help="Context of the member: with it, Atoll's account there is removed, too.",
+        ),
     ] = None,
-    member_context: Annotated[str | None, typer.Option(metavar="NAME", help="Context of the member.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the member to be clean.")] = 300.0,
 ) -> None:
     """Let a cluster leave the federation; what was propagated to it is removed, or with --keep left."""
-    if keep and detached:
-        raise typer.BadParameter("--detach leaves everything as it is; it does not go with --keep")
+    if detached and (keep or kubeconfig or context):
+        raise typer.BadParameter("--detach leaves everything as it is; it goes with no other option")
     if detached:
-        run(_detach(name, kubeconfig, context))
+        run(_detach(name, host_kubeconfig, host_context))
     else:
-        removal = "Keep" if keep else "Delete"
-        run(_leave(name, kubeconfig, context, removal, timeout))
-        if member_kubeconfig or member_context:
-            run(_forget(member_kubeconfig, member_context))
+        run(_leave(name, host_kubeconfig, host_context, "Keep" if keep else "Delete", timeout))
+        if kubeconfig or context:
+            run(_forget(kubeconfig, context))
     typer.echo(f"cluster {name} has left")
 
 

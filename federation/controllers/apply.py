@@ -23,7 +23,7 @@ from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
-from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide
+from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
@@ -87,6 +87,9 @@ class Apply:
             if targeted and (failure := member.mirror_failure(key.ref.resource)) is not None:
                 self.outcomes[key] = Outcome("", False, _failure(key, failure))
             return UNSYNCED_RECHECK
+        if cluster.spec.paused:
+            self.outcomes[key] = Outcome("", False, _paused(key.cluster))
+            return None
         copy = member.copies.get(key.ref.resource, key.ref.key)
         action = decide(self._placed(key, record, cluster), copy.copy if copy else None)
         try:
@@ -110,7 +113,7 @@ class Apply:
         return Placed(
             binding=record.binding if record else None,
             targeted=record is not None and record.targets(key.cluster),
-            template_gone=record is not None and self._schedule.gone(key.ref, record),
+            template_gone=record is not None and self._schedule.withdraw.gone(key.ref, record),
             preserve=record is not None and record.spec.preserve_resources_on_deletion,
             removal=cluster.spec.removal if leaving else None,
         )
@@ -146,7 +149,7 @@ class Apply:
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)
             return None
-        if copy is not None and copy.copy.digest == rendered.digest:
+        if copy is not None and holds(copy.copy, rendered.digest, record.binding):
             taken = self._contest.drift(key, rendered, copy)
             if not taken:
                 self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
@@ -176,7 +179,7 @@ class Apply:
         except Refused as refused:
             return self._refused(key, attempt, refused.verdict, REFUSED_RECHECK)
         except Unreachable:
-            raise
+            raise  # the caller parks the key
         except ApiError as error:
             verdict = _failure(key, error)
             if _namespace_terminating(error):
@@ -210,6 +213,10 @@ def _not_ready(cluster: str) -> Verdict:
     return Verdict(
         "ClusterNotReady", f"cluster {cluster} is not ready; see `kubectl describe cluster {cluster}`"
     )
+
+
+def _paused(cluster: str) -> Verdict:
+    return Verdict("ClusterPaused", f"nothing is written to cluster {cluster} while its spec.paused is true")
 
 
 def _namespace_terminating(error: ApiError) -> bool:

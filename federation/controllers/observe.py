@@ -114,6 +114,7 @@ class Observe:
                 }
             )
         workload = workloads.of(ref.resource.group, ref.resource.kind)
+        whole = workloads.is_whole(ref.resource.group, ref.resource.kind)
         return ClusterResult(
             name=cluster,
             digest=copy.copy.digest,
@@ -123,9 +124,7 @@ class Observe:
             health=workload.health(copy.live),
             replicas=workload.replicas(copy.live),
             ready=workload.ready(copy.live),
-            status=copy.live["status"] or None
-            if workloads.is_whole(ref.resource.group, ref.resource.kind)
-            else None,
+            status=(copy.live["status"] or None) if whole else None,
         )
 
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
@@ -133,6 +132,9 @@ class Observe:
             return False
         workload = workloads.of(ref.resource.group, ref.resource.kind)
         copies = {target.name: self._copy(ref, target.name) for target in record.spec.clusters}
+        unheard = {name for name, copy in copies.items() if copy.live is None and not copy.reachable}
+        if unheard & _held(record):
+            return False  # out of reach since this process began: the numbers it had are in the status only
         status = workload.roll_up(
             copies, generation=template.generation, previous=template.status, now=utc_now()
         )
@@ -154,6 +156,11 @@ class Observe:
             current=self._apply.outcomes.get(Key(cluster, ref), _PENDING).applied,
             reachable=member is not None and member.available,
         )
+
+
+def _held(record: Record) -> set[str]:
+    """The clusters whose copies have been seen before."""
+    return {result.name for result in record.binding.status.clusters if result.digest}
 
 
 _PENDING = Outcome("", False, None)

@@ -13,8 +13,8 @@ from federation.resources import CLUSTER_OVERRIDE, CLUSTER_PROPAGATION, OVERRIDE
 from federation.timestamps import utc_now
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PolicyFailure, PolicyStatus, PropagationPolicy
-from policies.matching import BY_KIND, NOT_SELECTED, specificity
 from policies.observation import Stamp, Status, condition
+from policies.overriders import concerns, policy_label
 from policies.verdicts import Verdict
 
 FIELD_MANAGER = "atoll-status"
@@ -79,7 +79,7 @@ class Report:
             failure
             for ref, record in matched
             for failure in _failures(ref, record)
-            if failure.reason == "OverrideFailed" and f"{policy.metadata.name}:" in failure.message
+            if failure.reason == "OverrideFailed" and failure.message.startswith(f"{policy_label(policy)}: ")
         ]
         return _summary(matched, failing, before, stamp)
 
@@ -94,12 +94,8 @@ class Report:
         ]
 
     def _overrides(self, policy: OverridePolicy, ref: Ref) -> bool:
-        if policy.metadata.namespace not in ("", ref.namespace):
-            return False
         template = self._host.template(ref)
-        subject = subject_of(ref, template.labels if template else {})
-        selectors = policy.spec.resource_selectors
-        return (specificity(selectors, subject) if selectors else BY_KIND) > NOT_SELECTED
+        return concerns(policy, subject_of(ref, template.labels if template else {}))
 
 
 def policy_keys(record: Record) -> list[PolicyKey]:

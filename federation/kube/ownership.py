@@ -62,21 +62,6 @@ def missing(manifest: Mapping[str, Any], fields: Fields) -> list[str]:
     return [_shown(manifest, path) for path in _unowned(manifest, fields)]
 
 
-def taken_by(
-    manifest: Mapping[str, Any], managed_fields: ManagedFields, manager: str
-) -> dict[str, tuple[str, ...]]:
-    """The fields of the manifest that `manager` did not apply, with the other managers that own each."""
-    gaps = list(_unowned(manifest, entry(managed_fields, manager) or {}))
-    owners: dict[_Path, list[str]] = {path: [] for path in gaps}
-    for other in managed_fields:
-        if other.get("manager") != manager:
-            not_theirs = set(_unowned(manifest, other.get("fieldsV1") or {}))
-            for path in gaps:
-                if path not in not_theirs and other["manager"] not in owners[path]:
-                    owners[path].append(other["manager"])
-    return {_shown(manifest, path): tuple(names) for path, names in owners.items()}
-
-
 def without(managed_fields: ManagedFields, manager: str) -> list[dict[str, Any]]:
     """The entries of all others: written back, `manager` owns nothing and the fields keep their values."""
     return [dict(owner) for owner in managed_fields if owner.get("manager") != manager]

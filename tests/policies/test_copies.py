@@ -19,6 +19,7 @@ from policies.copies import (
     Remove,
     binding_name,
     decide,
+    holds,
     stamp,
     within_brake,
 )
@@ -58,7 +59,6 @@ def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
     [
         (placed(binding()), None, Put()),
         (placed(binding()), copy(), Put()),
-        (placed(binding(governed=False)), copy(), Keep()),
         (placed(binding(), targeted=False), None, Keep()),
         (placed(binding(), targeted=False), copy(), Remove("u1")),
         (placed(binding(), targeted=False), copy(placed_by="b1/2"), Remove("u1")),
@@ -85,6 +85,7 @@ def test_what_becomes_of_a_copy(situation: Placed, present: Copy | None, becomes
         (placed(binding(), targeted=False), copy(placed_by=""), "PlacedByAnother"),
         (placed(binding(), targeted=False), copy(placed_by="b1/x"), "PlacedByAnother"),
         (placed(binding()), copy(deleting=True), "Terminating"),
+        (placed(binding(governed=False)), copy(), "NoPolicy"),
     ],
 )
 def test_what_is_kept_says_why(situation: Placed, present: Copy, reason: str) -> None:
@@ -97,7 +98,8 @@ def test_what_is_kept_says_why(situation: Placed, present: Copy, reason: str) ->
 @given(
     st.builds(
         placed,
-        st.none() | st.builds(binding, deleting=st.booleans(), governed=st.booleans(), generation=st.integers(0, 9)),
+        st.none()
+        | st.builds(binding, deleting=st.booleans(), governed=st.booleans(), generation=st.integers(0, 9)),
         targeted=st.booleans(), gone=st.booleans(), preserve=st.booleans(),
     ),
     st.builds(copy, placed_by=st.sampled_from(["", "b1/0", "b1/5", "b1/10", "b2/1"]), deleting=st.booleans()),
@@ -109,6 +111,13 @@ def test_a_copy_is_removed_only_on_a_recorded_decision(situation: Placed, presen
         torn_down = of.metadata.deletion_timestamp and situation.template_gone and not situation.preserve
         withdrawn = not of.metadata.deletion_timestamp and not situation.targeted
         assert torn_down or withdrawn
+
+
+def test_a_copy_holds_while_manifest_and_binding_are_those_it_was_applied_for() -> None:
+    assert holds(copy(), "d1", binding())
+    assert holds(copy(placed_by="b1/1"), "d1", binding())
+    assert not holds(copy(), "d2", binding())
+    assert not holds(copy(placed_by="b0/3"), "d1", binding())
 
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

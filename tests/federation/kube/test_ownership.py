@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.kube.ownership import entry, missing, taken_by, without
+from federation.kube.ownership import entry, missing, without
 
 GOLDENS = Path(__file__).parent / "goldens"
 KINDS = [path.stem for path in sorted(GOLDENS.glob("*.yaml"))]
@@ -110,17 +110,6 @@ def test_only_the_apply_of_the_main_resource_is_the_entry() -> None:
     assert without(managed, "atoll") == [owner("other", {"f:y": {}})]
 
 
-def test_all_owners_of_what_is_not_ours_are_named() -> None:
-    manifest = {"spec": {"a": 1, "b": 2, "c": 3}}
-    managed = [
-        owner("atoll", {"f:spec": {"f:a": {}}}),
-        owner("hpa", {"f:spec": {"f:b": {}}}, "Update", subresource="scale"),
-        owner("kubectl", {"f:spec": {"f:a": {}, "f:b": {}}}, "Update"),
-    ]
-    assert taken_by(manifest, managed, "atoll") == {"spec.b": ("hpa", "kubectl"), "spec.c": ()}
-    assert taken_by(manifest, managed[1:], "atoll")["spec.a"] == ("kubectl",)
-
-
 # Laws. A pair is a value of a manifest and the tree of an owner of all of it.
 NAMES = st.text("abc./", min_size=1, max_size=3)
 SCALARS = st.one_of(st.integers(0, 9), st.booleans(), st.text("xy", max_size=2))
@@ -185,5 +174,3 @@ def test_two_who_share_an_object_miss_exactly_what_the_other_has(
     one, other = split(tree, data)
     everything = missing(manifest, {})
     assert sorted(missing(manifest, one) + missing(manifest, other)) == sorted(everything)
-    managed = [owner("one", one), owner("other", other)]
-    assert all(owners == ("other",) for owners in taken_by(manifest, managed, "one").values())
