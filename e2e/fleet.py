@@ -113,9 +113,6 @@ class Fleet:
         """The folder that holds everything the host knows."""
         return self.folder(HOST) / "etcd"
 
-    async def host_is_down(self) -> None:
-        await self.stop(HOST)
-
     def lose_store(self) -> None:
         shutil.rmtree(self.store())
 
@@ -156,10 +153,6 @@ class Fleet:
     ) -> Manifest:  # fmt: skip
         """Wait until the binding of a template holds."""
         return await self.host.until(BINDINGS, binding_of(resource, name), namespace, holds, seconds=seconds)
-
-    async def metrics(self) -> str:
-        """What the controller of the sandbox exposes."""
-        return await fetch(metrics_port(self.controller_command()), "/metrics")
 
 
 def silent(line: str) -> None:
