@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from federation.controllers import apply, observe, report, schedule
+from federation.controllers import apply, observe, report, withdraw
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
 
@@ -21,7 +21,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (observe, "PATIENCE", 0.5),
         (report, "SETTLE", 0.1),
         (report, "LONGEST", 0.5),
-        (schedule, "ABSENCE_GRACE", 0.2),
+        (withdraw, "ABSENCE_GRACE", 0.2),
     ):
         monkeypatch.setattr(module, name, seconds)
     async with federated(fleet) as atoll:
