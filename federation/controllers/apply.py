@@ -29,6 +29,8 @@ from policies.verdicts import Verdict
 
 REFUSED_RECHECK = 60.0
 """Seconds until an object that is not ours is looked at again."""
+REMOVED_RECHECK = 30.0
+"""Seconds until a removal that no watch event confirms is asked for again."""
 UNSYNCED_RECHECK = 2.0
 """Seconds until a kind whose first list has not come is looked at again; the list itself comes sooner."""
 INVALID_RECHECK = 600.0
@@ -69,6 +71,7 @@ class Apply:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
         self._render, self._contest, self._again = Renderer(host), Contest(), again
         self._refusals: dict[Key, tuple[_Attempt, float]] = {}
+        self._removals: dict[Key, tuple[str, float]] = {}
         self._kept = kept
         self.outcomes: dict[Key, Outcome] = {}
 
@@ -96,7 +99,7 @@ class Apply:
             if isinstance(action, Put):
                 assert record is not None
                 return await self._put(key, member, cluster, record, copy)
-            await self._leave(key, member, action)
+            return await self._leave(key, member, action)
         except Unreachable as error:
             member.suspect(error)
             self._park(key, member, targeted)
@@ -118,20 +121,34 @@ class Apply:
             removal=cluster.spec.removal if leaving else None,
         )
 
-    async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> None:
+    async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> float | None:
+        if isinstance(action, Remove):
+            return await self._remove(key, member, action.uid)
         self._forget(key)
         self._kept.note(key, _unaccounted(action))
         match action:
-            case Remove(uid):
-                await self._writer.remove(member, key.ref, uid)
             case Release():
                 await self._writer.release(member, key.ref)
             case Keep(verdict) if verdict is not None:
                 self.outcomes[key] = Outcome("", False, verdict)
             case _:
                 pass
+        return None
+
+    async def _remove(self, key: Key, member: Member, uid: str) -> float:
+        """Delete a copy once: looks at it change nothing until the watch tells that it went."""
+        now = asyncio.get_running_loop().time()
+        removed, until = self._removals.get(key, ("", 0.0))
+        if removed != uid or now >= until:
+            self._forget(key)
+            self._kept.note(key, None)
+            await self._writer.remove(member, key.ref, uid)
+            until = now + REMOVED_RECHECK
+            self._removals[key] = uid, until
+        return until - now
 
     def _forget(self, key: Key) -> None:
+        self._removals.pop(key, None)
         self.outcomes.pop(key, None)
         self._refusals.pop(key, None)
         self._contest.forget(key)
