@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.crash.harness import Recorded, Run, Scenario, Violation
-from tests.crash.scenarios import SCENARIOS
+from tests.crash.scenarios import DELETION, SCENARIOS
 from tests.crash.tap import Perturbation
 from tests.crash.world import World
 
@@ -20,6 +20,12 @@ RUNS = 9
 async def test_harm_at_some_writes_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
     recorded = await Run(world, scenario).record()
     await _perturb_all(world, scenario, recorded, recorded.sample(RUNS))
+
+
+async def test_a_deleted_template_costs_each_member_one_deletion(world: World) -> None:
+    recorded = await Run(world, DELETION).record()
+    deletions = sorted(write.partition(" /")[0] for write in recorded.writes if " DELETE " in write)
+    assert deletions == ["host DELETE", "m1 DELETE", "m2 DELETE"]
 
 
 @pytest.mark.soak
