@@ -118,6 +118,7 @@ class Federation:
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
+        self._let_go()
         left = self._reporting.left(ref)
         for key in left:
             self._report_on(key)
@@ -178,7 +179,7 @@ class Federation:
         self.applies.look(Key(cluster, ref))
         if (record := self.host.binding(ref)) is not None and record.deleting:
             self.schedule.queue.add(ref)
-        self._let_go(cluster)
+        self._let_go()
 
     def copies_synced(self, cluster: str, resource: Resource) -> None:
         for ref, record in self.host.bound():
@@ -186,7 +187,7 @@ class Federation:
                 self.applies.look(Key(cluster, ref))
                 if record.deleting:
                     self.schedule.queue.add(ref)
-        self._let_go(cluster)
+        self._let_go()
 
     def health_changed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
@@ -200,9 +201,11 @@ class Federation:
     def surveyed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
 
-    def _let_go(self, cluster: str) -> None:
-        if (leaving := self.host.clusters.get(("", cluster))) and leaving.metadata.deletion_timestamp:
-            self.clusters.queue.add(cluster)
+    def _let_go(self) -> None:
+        """Whatever went may have been the last that held a leaving cluster."""
+        for name, cluster in self._last.items():
+            if cluster.metadata.deletion_timestamp:
+                self.clusters.queue.add(name)
 
     # From one reconciler to the next
 
