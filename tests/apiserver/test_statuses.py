@@ -93,7 +93,9 @@ async def test_an_unknown_kinds_status_is_on_the_binding(running: Federated, sho
     )
     await running.host.until(
         BINDINGS, f"w.widgets.{group}", shop,
-        lambda b: b and {"phase": "Spinning"} in [c.get("status") for c in b.get("status", {}).get("clusters", [])],
+        lambda b: {"phase": "Spinning"} in [
+            c.get("status") for c in (b or {}).get("status", {}).get("clusters", [])
+        ],
     )  # fmt: skip
 
 
