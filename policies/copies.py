@@ -62,6 +62,8 @@ class Placed(NamedTuple):
     """The policy keeps member objects when their template is deleted."""
     removal: str | None
     """`Keep` or `Delete` when the cluster is leaving the federation, else None."""
+    considered: bool = True
+    """The binding was decided since the cluster joined: where it does not name it, that was meant."""
 
 
 class Keep(NamedTuple):
@@ -115,6 +117,8 @@ def decide(placed: Placed, copy: Copy | None) -> Action:
         return Keep(_UNGOVERNED)
     if placed.targeted:
         return Put()
+    if not placed.considered:
+        return Keep()
     return _withdraw(binding, copy)
 
 

@@ -119,6 +119,7 @@ class Apply:
             template_gone=record is not None and self._schedule.withdraw.gone(key.ref, record),
             preserve=record is not None and record.spec.preserve_resources_on_deletion,
             removal=cluster.spec.removal if leaving else None,
+            considered=self._schedule.considered(key.ref, cluster),
         )
 
     async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> float | None:

@@ -16,6 +16,7 @@ from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
 from policies import placement
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference, TargetCluster
+from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.propagation import PropagationPolicy
 from policies.copies import FIELD_MANAGER, FINALIZER
@@ -37,6 +38,8 @@ class Schedule:
         self._host, self._dispatch = host, dispatch
         self.verdicts: dict[Ref, Verdict] = {}
         self._decided: dict[Ref, Template] = {}
+        self._among: dict[Ref, frozenset[str]] = {}
+        self._joined: frozenset[str] = frozenset()
         self.withdraw = Withdraw(host, fleet, self.verdicts, held)
 
     async def __call__(self, ref: Ref) -> float | None:
@@ -51,8 +54,8 @@ class Schedule:
             self._decided[ref] = template
         else:
             self.withdraw.forget(ref)
-            self.verdicts.pop(ref, None)
-            self._decided.pop(ref, None)
+            for memory in (self.verdicts, self._decided, self._among):
+                memory.pop(ref, None)
         self._dispatch(ref)
         return again
 
@@ -62,6 +65,10 @@ class Schedule:
         """
         template = self._host.template(ref)
         return template if template is not None and self._decided.get(ref) == template else None
+
+    def considered(self, ref: Ref, cluster: Cluster) -> bool:
+        """Whether a cluster was there to choose when the binding was last decided, since it joined."""
+        return cluster.metadata.uid in self._among.get(ref, ())
 
     # A template that exists
 
@@ -73,12 +80,22 @@ class Schedule:
         if policy is None and record is None:
             self.verdicts.pop(ref, None)
             return
+        among = self._candidates()
         spec, verdict = self._decide(ref, template, policy, record)
         self.verdicts[ref] = verdict
         if record is None:
             await self._create(ref, template, spec)
         elif record.spec != spec or template.uid not in record.owners or FINALIZER not in record.finalizers:
             await self._update(ref, template, spec, record)
+        self._among[ref] = among
+
+    def _candidates(self) -> frozenset[str]:
+        """Return the UIDs of the Clusters whose kinds are known: the same set for all until they change."""
+        clusters = [cluster for _, cluster in self._host.clusters.items()]
+        joined = frozenset(cluster.metadata.uid for cluster in clusters if cluster.status.apis)
+        if joined != self._joined:
+            self._joined = joined
+        return self._joined
 
     def _governing(
         self, ref: Ref, template: Template, record: Record | None

@@ -45,9 +45,9 @@ def binding(
 
 def placed(
     of: ResourceBinding | None, *, targeted: bool = True, gone: bool = False, preserve: bool = False,
-    removal: str | None = None,
+    removal: str | None = None, considered: bool = True,
 ) -> Placed:  # fmt: skip
-    return Placed(of, targeted, gone, preserve, removal)
+    return Placed(of, targeted, gone, preserve, removal, considered)
 
 
 def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
@@ -62,6 +62,7 @@ def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
         (placed(binding(), targeted=False), None, Keep()),
         (placed(binding(), targeted=False), copy(), Remove("u1")),
         (placed(binding(), targeted=False), copy(placed_by="b1/2"), Remove("u1")),
+        (placed(binding(), targeted=False, considered=False), copy(), Keep()),
         (placed(binding(deleting=True)), copy(), Keep()),
         (placed(binding(deleting=True), gone=True), copy(), Remove("u1")),
         (placed(binding(deleting=True), gone=True, preserve=True), copy(), Release()),
