@@ -55,11 +55,12 @@ async def _bench(arguments: argparse.Namespace) -> None:
     results = Results()
     first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
     await _narrow(results, first, scale, arguments.profile)
+    report.write(results, arguments.output)  # a long run that is stopped later was not in vain
     for members in others:
         wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
         await _wide(results, members, wide, arguments.profile)
+        report.write(results, arguments.output)
     report.show(results.figures)
-    report.write(results, arguments.output)
     print(f"every measurement: {arguments.output}")
 
 
