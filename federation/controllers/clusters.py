@@ -38,6 +38,7 @@ from policies.verdicts import Verdict
 log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "atoll-clusters"
+_EMPTIED = "Emptied"
 CREDENTIALS_RECHECK = 30.0
 """Seconds between looks at the Secret of a cluster that refuses our credentials."""
 
@@ -72,12 +73,12 @@ class Clusters:
         if cluster is None:
             self._fleet.disconnect(name)
             return None
-        again = await self._connect(cluster)
-        if cluster.metadata.deletion_timestamp and self._empty(name):
+        if _emptied(cluster):
             await self._let_go(cluster)
             return None
+        again = await self._connect(cluster)
         await self._write_taints(cluster)
-        await self._write_status(cluster)
+        await self._write_status(self._host.clusters.get(("", name)) or cluster)
         return again
 
     async def _connect(self, cluster: Cluster) -> float | None:
@@ -129,7 +130,8 @@ class Clusters:
         status = ClusterStatus.model_validate(before.model_dump() | update)
         if status == before:
             return
-        await self._patch(name, {"status": status.dump()}, subresource="status")
+        metadata = {"resourceVersion": cluster.metadata.resource_version}
+        await self._patch(name, {"metadata": metadata, "status": status.dump()}, subresource="status")
 
     def _conditions(self, cluster: Cluster, health: Health) -> list[Condition]:
         before = cluster.status.conditions
@@ -147,6 +149,8 @@ class Clusters:
         if not cluster.metadata.deletion_timestamp:
             return None
         name = cluster.metadata.name
+        if self._empty(name):
+            return Verdict(_EMPTIED, f"nothing that was propagated to {name} is left there")
         if not health.ready:
             return Verdict(
                 "ClusterNotReady",
@@ -186,6 +190,7 @@ class Clusters:
         return not any(len(informer) for _, informer in member.copies)
 
     async def _let_go(self, cluster: Cluster) -> None:
+        """Delete the Secret and end the deletion; done again after a crash, it asks no member."""
         finalizers = [f for f in cluster.metadata.finalizers if f != FINALIZER]
         if reference := cluster.spec.secret_ref:
             with suppress(NotFound):
@@ -208,6 +213,13 @@ class Clusters:
                 CLUSTER, name, None, body, manager=FIELD_MANAGER, subresource=subresource
             )
             self._host.clusters.observe(answer)
+
+
+def _emptied(cluster: Cluster) -> bool:
+    """Whether it is on record that a leaving cluster holds nothing of ours any more."""
+    return cluster.metadata.deletion_timestamp is not None and any(
+        c.type == "Leaving" and c.reason == _EMPTIED for c in cluster.status.conditions
+    )
 
 
 def _verb(cluster: Cluster) -> str:
