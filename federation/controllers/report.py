@@ -22,6 +22,8 @@ SETTLE = 2.0
 """Seconds without news before a policy's status is written."""
 LONGEST = 10.0
 """Seconds after which it is written all the same."""
+RECHECK = 60.0
+"""Seconds after news until a policy is looked at once more: its bindings' status may change unannounced."""
 SHOWN_FAILURES = 20
 
 
@@ -53,7 +55,7 @@ class Report:
         due = min(self._news.get(key, 0.0) + SETTLE, self._first.get(key, 0.0) + LONGEST)
         if due > now:
             return due - now
-        self._news.pop(key, None)
+        news = self._news.pop(key, None)
         self._first.pop(key, None)
         policy = self._host.policy(key)
         if policy is None:
@@ -67,7 +69,7 @@ class Report:
                     subresource="status", manager=FIELD_MANAGER,
                 )  # fmt: skip
                 self._host.observe_policy(key[0], answer)
-        return None
+        return RECHECK if news is not None else None
 
     def _status(self, policy: Propagation | Override, before: PolicyStatus, stamp: Stamp) -> PolicyStatus:
         if isinstance(policy, Broken):
