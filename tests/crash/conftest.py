@@ -21,6 +21,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (observe, "PATIENCE", 0.5),
         (report, "SETTLE", 0.1),
         (report, "LONGEST", 0.5),
+        (report, "RECHECK", 2.0),
         (withdraw, "ABSENCE_GRACE", 0.2),
     ):
         monkeypatch.setattr(module, name, seconds)
