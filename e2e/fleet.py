@@ -83,6 +83,15 @@ class Fleet:
         """Start a cluster or the controller and wait until it serves, or leads."""
         await asyncio.to_thread(self.sandbox.start, name)
 
+    @asynccontextmanager
+    async def outage(self, name: str) -> AsyncIterator[None]:
+        """Stop a cluster for the time of a block."""
+        await self.stop(name)
+        try:
+            yield
+        finally:
+            await self.start(name)
+
     def kill_controller(self) -> None:
         """kill -9, as a machine that loses its power does."""
         self.sandbox.controller.stop(deadline=0)

@@ -25,14 +25,12 @@ async def test_a_stopped_member_holds_up_nobody_and_catches_up_as_soon_as_it_is_
     await fleet.host.apply(POLICIES, policy("all", namespace, selects("v1", "ConfigMap", labelSelector=OURS)))
     await fleet.host.apply(CONFIGMAPS, _settings(namespace, 0))
     await fleet.everywhere(CONFIGMAPS, "settings", namespace, lambda c: _round(c) == "0")
-    await fleet.stop("m3")
-    stopped, number = time.monotonic(), 0
-    while time.monotonic() - stopped < AWAY or number == 0:
-        number += 1
-        await _reaches_the_others_at_once(fleet, namespace, number)
-    await _is_reported_unreachable(fleet, namespace)
-
-    await fleet.start("m3")
+    async with fleet.outage("m3"):
+        stopped, number = time.monotonic(), 0
+        while time.monotonic() - stopped < AWAY or number == 0:
+            number += 1
+            await _reaches_the_others_at_once(fleet, namespace, number)
+        await _is_reported_unreachable(fleet, namespace)
     await fleet.host.until(CLUSTERS, "m3", None, is_ready)
     await fleet.members["m3"].until(
         CONFIGMAPS, "settings", namespace, lambda c: _round(c) == str(number), seconds=CAUGHT_UP
