@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
 PERIOD = 60.0  # aggregated API servers come and go without a CRD
-SETTLING, SETTLING_PERIOD = 5.0, 0.5  # a CRD is served a moment after its last change
+SETTLING, SETTLING_PERIOD = 15.0, 0.5  # a CRD is served a moment after its last change
 
 
 class Served:
