@@ -29,7 +29,7 @@ class _Key(NamedTuple):
 class Renderer:
     """Answers what a template is to be in a cluster."""
 
-    def __init__(self, host: Host, size: int = 4096) -> None:
+    def __init__(self, host: Host, size: int = 512) -> None:
         self._host = host
         self._rendered: LRUCache[_Key, Rendered | Verdict] = LRUCache(maxsize=size)
 

@@ -178,3 +178,53 @@ async def test_revoked_credentials_are_reported_and_renewed_ones_taken_up(
         CLUSTERS, "m2", None, {"metadata": {"labels": {"look": None}}}, manager="test-user"
     )
     await running.host.until(CLUSTERS, "m2", None, lambda c: c and condition(c, "Ready") == "True")
+
+
+async def test_nothing_is_written_to_a_paused_cluster(running: Federated, shop: str) -> None:
+    async def pause(value: bool) -> None:
+        body = {"spec": {"paused": value}}
+        await running.host.api.patch(CLUSTERS, "m2", None, body, manager="test-user")
+
+    await pause(True)
+    try:
+        await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+        await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+        await running.members["m1"].until(CONFIGMAPS, "settings", shop, bool)
+        await running.host.until(
+            BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Applied") == "ClusterPaused"
+        )
+        assert await running.members["m2"].get(CONFIGMAPS, "settings", shop) is None
+    finally:
+        await pause(False)
+    await running.members["m2"].until(CONFIGMAPS, "settings", shop, bool)
+
+
+async def test_joining_again_takes_nothing_away(running: Federated, fleet: Any) -> None:
+    given = {"metadata": {"labels": {"tier": "edge"}}, "spec": {"region": "ap-south"}}
+    await running.host.api.patch(CLUSTERS, "m2", None, given, manager="test-user")
+    await join_member(running.host.api, running.members["m2"].api, "m2", fleet.members["m2"].kubeconfig)
+    cluster = await running.host.get(CLUSTERS, "m2")
+    assert cluster
+    assert cluster["metadata"]["labels"]["tier"] == "edge"
+    assert cluster["spec"]["region"] == "ap-south"
+
+
+async def test_copies_follow_a_binding_that_was_made_anew(running: Federated, shop: str) -> None:
+    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await running.everywhere(CONFIGMAPS, "settings", shop, bool)
+    before = await running.host.until(BINDINGS, "settings.configmaps", shop, bool)
+    copy = await running.members["m2"].get(CONFIGMAPS, "settings", shop)
+    await running.host.delete(BINDINGS, "settings.configmaps", shop)
+    await running.host.until(
+        BINDINGS, "settings.configmaps", shop,
+        lambda b: b and b["metadata"]["uid"] != before["metadata"]["uid"]
+        and condition(b, "Applied") == "True",
+    )  # fmt: skip
+    kept = await running.members["m2"].get(CONFIGMAPS, "settings", shop)
+    assert copy
+    assert kept
+    assert kept["metadata"]["uid"] == copy["metadata"]["uid"]
+    only_m1 = {"clusterAffinity": {"clusterNames": ["m1"]}}
+    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, placement=only_m1))
+    await running.members["m2"].until(CONFIGMAPS, "settings", shop, absent)
