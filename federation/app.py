@@ -264,9 +264,23 @@ class Federation:
 
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
+        if not self._looked_over(cluster) and (standing := self._standing(cluster)) is not None:
+            return standing
         if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
             return deletions_held(count)
         return self._kept.verdict(cluster)
+
+    def _looked_over(self, cluster: str) -> bool:
+        """Whether everything in a member was looked at, so that what is not held is known not to be."""
+        member = self.fleet.get(cluster)
+        known = member is not None and member.available and member.copies.all_synced()
+        return known and self.applies.idle(cluster)
+
+    def _standing(self, cluster: str) -> Verdict | None:
+        """What the Cluster says is held: after a restart it stands until all was looked at."""
+        said = self.host.clusters.get(("", cluster))
+        conditions = said.status.conditions if said else []
+        return next((Verdict(c.reason, c.message) for c in conditions if c.type == "Held"), None)
 
     def _held_changed(self, cluster: str) -> None:
         """Have the Cluster say so; what changes in numbers is told once."""

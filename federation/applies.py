@@ -62,6 +62,11 @@ class Applies:
         crew = self._crews.get(cluster)
         return crew is not None and crew.controller.queue.waiting(Key(cluster, ref))
 
+    def idle(self, cluster: str) -> bool:
+        """Whether a cluster has workers and they have nothing to do."""
+        crew = self._crews.get(cluster)
+        return crew is not None and crew.controller.queue.idle()
+
     def running(self, ref: Ref) -> bool:
         """Whether any cluster's copy of a template is being looked at."""
         return any(crew.controller.queue.running(Key(name, ref)) for name, crew in self._crews.items())
