@@ -105,13 +105,17 @@ def fleet(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[Fleet]:
     """A host and the members m1 and m2."""
+    with running_fleet(clusters_folder / "fleet", control_plane_binaries, request.config) as started:
+        yield started
+
+
+@contextmanager
+def running_fleet(folder: Path, binaries_folder: Path, config: pytest.Config) -> Iterator[Fleet]:
+    """Run a host and the members m1 and m2."""
     names = ("host", "m1", "m2")
     planes = [new_plane(name, Role.API_ONLY, index) for index, name in enumerate(names)]
-    servers = [
-        ApiServer(ControlPlane(plane, clusters_folder / "fleet" / plane.name), control_plane_binaries)
-        for plane in planes
-    ]
-    with _running(servers, request.config) as (host, *members):
+    servers = [ApiServer(ControlPlane(plane, folder / plane.name), binaries_folder) for plane in planes]
+    with _running(servers, config) as (host, *members):
         yield Fleet(host, dict(zip(names[1:], members, strict=True)))
 
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from federation.controllers import apply, observe, report, withdraw
+from tests.conftest import Fleet, running_fleet
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
+
+
+@pytest.fixture(scope="session")
+def fleet(
+    clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
+) -> Iterator[Fleet]:
+    """A fleet of their own: what other tests leave in members is reported, and leaves with a cluster."""
+    with running_fleet(clusters_folder / "crash", control_plane_binaries, request.config) as started:
+        yield started
 
 
 @pytest.fixture
