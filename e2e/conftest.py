@@ -7,24 +7,20 @@ failed one has stopped is started again before the next.
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 
 from e2e.fleet import Fleet, connected, namespace_on, silent
-from federation.sandbox import binaries, process
+from federation.sandbox import binaries
 from federation.sandbox.errors import SandboxError
 from federation.sandbox.plane import Role
 from federation.sandbox.sandbox import Sandbox
+from tests.servers import own_folder
 
-_HOMES = Path(tempfile.gettempdir()) / "atoll-e2e"
 _SANDBOXES = {"fleet": ("e2e", 3, Role.MEMBER), "fragile": ("e2e-fragile", 2, Role.API_ONLY)}
 """By fixture: the name of the sandbox, its members and their role."""
 _MADE = pytest.StashKey[dict[str, Sandbox]]()
@@ -33,15 +29,9 @@ _SHOWN_LINES = 60
 
 @pytest.fixture(scope="session")
 def home() -> Iterator[Path]:
-    """A folder for the sandboxes; what a killed run has left behind is removed first."""
-    for left in _HOMES.glob("*"):
-        if not psutil.pid_exists(int(left.name)):
-            process.end(process.strays(left), deadline=0)
-            shutil.rmtree(left, ignore_errors=True)
-    folder = _HOMES / str(os.getpid())
-    folder.mkdir(parents=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    """A folder for the sandboxes of this run."""
+    with own_folder("atoll-e2e") as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

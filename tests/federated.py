@@ -204,6 +204,10 @@ def selects(api_version: str, kind: str, **more: Any) -> Manifest:
     return {"apiVersion": api_version, "kind": kind, **more}
 
 
+A_DEPLOYMENT = selects("apps/v1", "Deployment")
+A_CONFIGMAP = selects("v1", "ConfigMap")
+
+
 def configmap(name: str, namespace: str, **data: str) -> Manifest:
     metadata = {"name": name, "namespace": namespace}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}

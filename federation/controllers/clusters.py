@@ -23,7 +23,7 @@ from federation.members.health import (
     NOT_READY_TAINT,
     UNREACHABLE_TAINT,
     Health,
-    ready_condition,
+    readiness,
     taint_for,
 )
 from federation.members.join import FINALIZER
@@ -32,7 +32,7 @@ from federation.resources import CLUSTER, SECRETS
 from federation.timestamps import utc_now
 from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
 from policies.api.meta import Condition, Taint
-from policies.observation import Stamp, Status, condition
+from policies.observation import Stamp, condition
 from policies.verdicts import Verdict
 
 log = logging.getLogger(__name__)
@@ -84,28 +84,44 @@ class Clusters:
     async def _connect(self, cluster: Cluster) -> float | None:
         name = cluster.metadata.name
         try:
-            kubeconfig, token = await self._credentials(cluster)
+            self._carry(cluster, await self._credentials(cluster))
         except _NoCredentials as problem:
             if self._problems.get(name) != problem.health:
                 self._problems[name] = problem.health
                 self._judged(name)
             return CREDENTIALS_RECHECK
         self._problems.pop(name, None)
-        self._fleet.connect(name, kubeconfig, token, cluster_uid=cluster.status.cluster_uid)
         member = self._fleet.get(name)
         return CREDENTIALS_RECHECK if member is None or not member.health.ready else None
 
-    async def _credentials(self, cluster: Cluster) -> tuple[dict[str, Any], str]:
+    async def _credentials(self, cluster: Cluster) -> bytes:
+        """Return the kubeconfig in the Secret of a cluster, as it is written there."""
         if (reference := cluster.spec.secret_ref) is None:
             raise _NoCredentials("NoSecret", "spec.secretRef is not set; run `atoll join`")
         try:
             secret = await self._host.api.get(SECRETS, reference.name, reference.namespace)
-            return _kubeconfig(secret)
+            return base64.b64decode(secret["data"]["kubeconfig"], validate=True)
         except NotFound:
             where = f"Secret {reference.namespace}/{reference.name}"
             raise _NoCredentials("NoSecret", f"{where} does not exist; run `atoll join` again") from None
-        except ValueError as error:
-            raise _NoCredentials("BadSecret", str(error)) from None
+        except KeyError:
+            raise _bad_secret(reference.name, "has no key kubeconfig") from None
+        except ValueError:
+            raise _bad_secret(reference.name, "kubeconfig is not base64") from None
+
+    def _carry(self, cluster: Cluster, text: bytes) -> None:
+        """Connect with this kubeconfig; one that is in use already isn't even parsed."""
+        name, token = cluster.metadata.name, hashlib.sha256(text).hexdigest()
+        if self._fleet.carries(name, token):
+            return
+        assert cluster.spec.secret_ref is not None
+        try:
+            kubeconfig = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise _bad_secret(cluster.spec.secret_ref.name, "kubeconfig is no YAML document") from None
+        if not isinstance(kubeconfig, dict):
+            raise _bad_secret(cluster.spec.secret_ref.name, "kubeconfig is no YAML mapping")
+        self._fleet.connect(name, kubeconfig, token, cluster_uid=cluster.status.cluster_uid)
 
     def health(self, name: str) -> Health | None:
         """Return what is known of a cluster's health, or None before the first probe."""
@@ -134,15 +150,13 @@ class Clusters:
         await self._patch(name, {"metadata": metadata, "status": status.dump()}, subresource="status")
 
     def _conditions(self, cluster: Cluster, health: Health) -> list[Condition]:
-        before = cluster.status.conditions
-        last = next((c for c in before if c.type == "Ready"), None)
-        generation, now = cluster.metadata.generation, utc_now()
-        conditions = [ready_condition(health, generation, last, now)]
+        before, stamp = cluster.status.conditions, Stamp(cluster.metadata.generation, utc_now())
+        found = Verdict(health.reason, health.message)
+        conditions = [condition(before, "Ready", readiness(health), found, stamp)]
         extra = {"Held": self._held(cluster.metadata.name), "Leaving": self._leaving(cluster, health)}
         for type_, verdict in extra.items():
             if verdict is not None:
-                true: Status = "True"
-                conditions.append(condition(before, type_, true, verdict, Stamp(generation, now)))
+                conditions.append(condition(before, type_, "True", verdict, stamp))
         return conditions
 
     def _leaving(self, cluster: Cluster, health: Health) -> Verdict | None:
@@ -226,19 +240,8 @@ def _verb(cluster: Cluster) -> str:
     return "deleted" if cluster.spec.removal == "Delete" else "released"
 
 
-def _kubeconfig(secret: Manifest) -> tuple[dict[str, Any], str]:
-    """Return the kubeconfig in a cluster's Secret and a token that changes with it."""
-    name = secret["metadata"]["name"]
-    try:
-        text = base64.b64decode(secret["data"]["kubeconfig"], validate=True)
-        kubeconfig = yaml.safe_load(text)
-    except KeyError:
-        raise ValueError(f"Secret {name} has no key kubeconfig; run `atoll join` again") from None
-    except (ValueError, yaml.YAMLError):
-        raise ValueError(f"Secret {name}: kubeconfig is no YAML document; run `atoll join` again") from None
-    if not isinstance(kubeconfig, dict):
-        raise ValueError(f"Secret {name}: kubeconfig is no YAML mapping; run `atoll join` again")
-    return kubeconfig, hashlib.sha256(text).hexdigest()
+def _bad_secret(name: str, what: str) -> _NoCredentials:
+    return _NoCredentials("BadSecret", f"Secret {name}: {what}; run `atoll join` again")
 
 
 def _survey(member: Member) -> dict[str, Any]:

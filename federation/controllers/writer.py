@@ -42,24 +42,32 @@ class Writer:
     async def put(
         self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
     ) -> MemberCopy:
-        """Apply a manifest. The first apply of an object looks first whose it is; raises Refused if not
-        ours.
-        """
-        if copy is None:
-            await self._look(member, ref, record)
+        """Apply a manifest; raises Refused if the object is there and not ours."""
         manifest = stamp(
             rendered.manifest, host=self._host_id, digest=rendered.digest, binding=record.binding
         )
+        apply = self._apply if copy is not None else self._apply_first
         try:
-            answer = await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
+            answer = await apply(member, ref, record, manifest)
         except NotFound as error:
             if isinstance(error, NotServed) or not ref.namespace:
                 raise
             await self._create_namespace(member.api, ref.namespace)
-            answer = await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
+            answer = await apply(member, ref, record, manifest)
         if (mirror := _mirror(member, ref.resource)) is not None:
             mirror.observe(answer)
         return projection(ref.resource)(answer)
+
+    async def _apply(self, member: Member, ref: Ref, record: Record, manifest: Manifest) -> Manifest:
+        return await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
+
+    async def _apply_first(self, member: Member, ref: Ref, record: Record, manifest: Manifest) -> Manifest:
+        """Apply where no copy is known: create the object, or look whose it is when there is one already."""
+        try:
+            return await self._apply(member, ref, record, _only_new(manifest))
+        except Conflict:
+            await self._look(member, ref, record)
+            return await self._apply(member, ref, record, manifest)
 
     async def remove(self, member: Member, ref: Ref, uid: str) -> None:
         """Delete the object with this UID; its dependents follow in the background."""
@@ -84,6 +92,7 @@ class Writer:
         await member.api.patch(ref.resource, ref.name, ref.namespace, body, manager=FIELD_MANAGER)
 
     async def _look(self, member: Member, ref: Ref, record: Record) -> None:
+        """Raise Refused unless the object in the member is ours, or may be taken over."""
         try:
             live = await member.api.get(ref.resource, ref.name, ref.namespace, metadata_only=True)
         except NotServed:
@@ -110,6 +119,16 @@ class Writer:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         with suppress(Conflict):
             await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
+
+
+def _only_new(manifest: Manifest) -> Manifest:
+    """Return the manifest in a form that an apply creates, and that conflicts with any object there is.
+
+    An apply with a resourceVersion creates an object that is absent and is refused (409) when the stored one
+    has another version; no object has version 1, the first that etcd gives is 2. One request does what a look
+    and an apply would do in two, and nobody can come in between.
+    """
+    return manifest | {"metadata": manifest["metadata"] | {"resourceVersion": "1"}}
 
 
 def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:

@@ -59,16 +59,20 @@ class Fleet:
         berth = self._berths.get(name)
         return berth.problem if berth else ""
 
+    def carries(self, name: str, credentials: str) -> bool:
+        """Whether a member is carried with these credentials (the token given to `connect`)."""
+        berth = self._berths.get(name)
+        return berth is not None and berth.credentials == credentials
+
     def connect(
         self, name: str, kubeconfig: dict[str, Any], credentials: str, *, cluster_uid: str = ""
     ) -> None:
         """Carry a member from now on; when `credentials` (any token of the kubeconfig) changed, connect
         anew.
         """
-        berth = self._berths.get(name)
-        if berth is not None and berth.credentials == credentials:
+        if self.carries(name, credentials):
             return
-        if berth is not None:
+        if berth := self._berths.get(name):
             berth.task.cancel()
         assert self._group is not None, "Fleet.run is not running"
         task = self._group.create_task(self._carry(name, kubeconfig, cluster_uid), name=f"member-{name}")

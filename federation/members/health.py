@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from federation.kube.errors import ApiError, StatusError, Unauthorized, Unreachable
 from federation.kube.resources import Manifest
-from policies.api.meta import Condition
+from policies.observation import Status
 
-READY = "Ready"
 NOT_READY_TAINT = "federation.atoll.dev/not-ready"
 UNREACHABLE_TAINT = "federation.atoll.dev/unreachable"
 
@@ -41,18 +40,9 @@ def failed(error: ApiError) -> Health:
     return Health(False, "NotHealthy", f"the API server is not ready: {error}")
 
 
-def ready_condition(health: Health, generation: int, before: Condition | None, now: str) -> Condition:
-    """Return the Ready condition; its transition time moves only when its status does."""
-    status = "True" if health.ready else "Unknown" if health.reason == "Unreachable" else "False"
-    unchanged = before is not None and before.status == status and before.last_transition_time
-    return Condition(
-        type=READY,
-        status=status,  # type: ignore[arg-type]
-        reason=health.reason,
-        message=health.message,
-        observed_generation=generation,
-        last_transition_time=before.last_transition_time if before is not None and unchanged else now,
-    )
+def readiness(health: Health) -> Status:
+    """Return the status of the Ready condition: Unknown while the member can't be reached (as for a Node)."""
+    return "True" if health.ready else "Unknown" if health.reason == "Unreachable" else "False"
 
 
 def taint_for(health: Health) -> str | None:

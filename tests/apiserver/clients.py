@@ -11,9 +11,9 @@ from federation.kube import config
 from federation.kube.api import Api, WatchEvent
 from federation.kube.errors import NotServed, TooManyRequests
 from federation.kube.resources import Manifest, Resource
-from tests.conftest import ApiServer
 from tests.federation.kube.scripted import until
 from tests.proxy import Proxy, proxy_to
+from tests.servers import ApiServer
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 CRDS = Resource(

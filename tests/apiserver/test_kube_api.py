@@ -24,7 +24,7 @@ from federation.kube.errors import (
 )
 from federation.kube.resources import Manifest, Resource
 from tests.apiserver.clients import NAMESPACES, api_of, first_event, serve_widgets
-from tests.conftest import ApiServer
+from tests.servers import ApiServer
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")

@@ -5,7 +5,7 @@ import pytest
 from federation.kube.discovery import Discovery
 from federation.kube.resources import Resource
 from tests.apiserver.clients import api_of, serve_widgets
-from tests.conftest import ApiServer
+from tests.servers import ApiServer
 
 
 async def test_the_served_types_are_known_with_plural_and_scope(apiserver: ApiServer) -> None:

@@ -14,9 +14,9 @@ from federation.kube.errors import NotServed, Unreachable
 from federation.kube.informer import Informer
 from federation.kube.resources import Key, Manifest, Resource
 from tests.apiserver.clients import CRDS, NAMESPACES, api_of, serve_widgets, through_proxy, widget_type
-from tests.conftest import ApiServer
 from tests.federation.kube.scripted import until
 from tests.proxy import Proxy
+from tests.servers import ApiServer
 
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SELECTED = {"labelSelector": "selected=yes"}

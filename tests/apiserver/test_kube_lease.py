@@ -13,8 +13,8 @@ from federation.kube.api import Api
 from federation.kube.errors import LeaseLost
 from federation.kube.lease import LEASES, Lease
 from tests.apiserver.clients import api_of, through_proxy
-from tests.conftest import ApiServer
 from tests.federation.kube.scripted import until
+from tests.servers import ApiServer
 
 QUICK = {"duration": 2, "renew_deadline": 1, "retry_period": 0.1}
 

@@ -15,7 +15,7 @@ from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.resources import Manifest, Resource
 from tests.apiserver.clients import NAMESPACES, api_of, serve_widgets
-from tests.conftest import ApiServer
+from tests.servers import ApiServer
 
 GOLDENS = Path(__file__).parent.parent / "federation" / "kube" / "goldens"
 MANIFESTS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(GOLDENS.glob("*.yaml"))}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 
 from tests.federated import (
+    A_CONFIGMAP,
+    A_DEPLOYMENT,
     BINDINGS,
     CLUSTER_BINDINGS,
     CLUSTER_POLICIES,
@@ -32,14 +34,11 @@ from tests.federated import (
     selects,
 )
 
-DEPLOYMENT = selects("apps/v1", "Deployment")
-CONFIGMAP = selects("v1", "ConfigMap")
-
 
 async def test_a_deployment_reaches_every_member_and_its_binding_says_so(
     running: Federated, shop: str
 ) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT))
+    await running.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT))
     await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     await running.everywhere(DEPLOYMENTS, "web", shop, lambda d: d and d["spec"]["replicas"] == 2)
     binding = await running.host.until(
@@ -55,7 +54,7 @@ async def test_divided_replicas_follow_static_weights(running: Federated, shop: 
         {"targetCluster": {"clusterNames": ["m2"]}, "weight": 1},
     ]
     placement = {"replicaScheduling": {"weightPreference": {"staticWeightList": weights}}}
-    await running.host.apply(POLICIES, policy("divided", shop, DEPLOYMENT, placement=placement))
+    await running.host.apply(POLICIES, policy("divided", shop, A_DEPLOYMENT, placement=placement))
     await running.host.apply(DEPLOYMENTS, deployment("web", shop, replicas=9))
     await running.members["m1"].until(DEPLOYMENTS, "web", shop, lambda d: d and d["spec"]["replicas"] == 6)
     await running.members["m2"].until(DEPLOYMENTS, "web", shop, lambda d: d and d["spec"]["replicas"] == 3)
@@ -75,7 +74,7 @@ async def test_overrides_hold_for_their_cluster_only(running: Federated, shop: s
         "spec": {"overrideRules": [rule]},
     }
     await running.host.apply(OVERRIDES, override)
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT))
+    await running.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT))
     await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     await running.members["m2"].until(
         DEPLOYMENTS, "web", shop, lambda d: _image(d) == "eu.example/nginx:1.27"
@@ -103,7 +102,7 @@ async def test_an_override_that_cannot_be_carried_out_stops_its_cluster_alone(
         "spec": {"overrideRules": [rule]},
     }
     await running.host.apply(OVERRIDES, override)
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.members["m1"].until(CONFIGMAPS, "settings", shop, lambda c: c and c["data"] == {"a": "1"})
     binding = await running.host.until(
@@ -116,7 +115,7 @@ async def test_an_override_that_cannot_be_carried_out_stops_its_cluster_alone(
 
 
 async def test_a_deleted_template_leaves_every_member(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
     await running.host.delete(CONFIGMAPS, "settings", shop)
@@ -125,7 +124,7 @@ async def test_a_deleted_template_leaves_every_member(running: Federated, shop: 
 
 
 async def test_a_template_created_anew_at_once_is_in_every_member(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     for round_ in range(5):
         await running.host.apply(CONFIGMAPS, configmap("settings", shop, a=str(round_)))
         await running.everywhere(
@@ -144,7 +143,7 @@ async def test_a_template_created_anew_at_once_is_in_every_member(running: Feder
 
 
 async def test_without_a_policy_the_copies_stay_as_they_are(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
     await running.host.delete(POLICIES, "all", shop)
@@ -161,10 +160,10 @@ async def test_without_a_policy_the_copies_stay_as_they_are(running: Federated, 
 
 
 async def test_a_policy_that_moves_on_takes_the_copy_along(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("one", shop, CONFIGMAP, placement=_only("m1")))
+    await running.host.apply(POLICIES, policy("one", shop, A_CONFIGMAP, placement=_only("m1")))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.members["m1"].until(CONFIGMAPS, "settings", shop, bool)
-    await running.host.apply(POLICIES, policy("one", shop, CONFIGMAP, placement=_only("m2")))
+    await running.host.apply(POLICIES, policy("one", shop, A_CONFIGMAP, placement=_only("m2")))
     await running.members["m2"].until(CONFIGMAPS, "settings", shop, bool)
     await running.members["m1"].until(CONFIGMAPS, "settings", shop, absent)
 
@@ -174,7 +173,7 @@ def _only(*clusters: str) -> Manifest:
 
 
 async def test_no_cluster_fits_and_the_binding_counts_the_reasons(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("nowhere", shop, CONFIGMAP, placement=_only("m9")))
+    await running.host.apply(POLICIES, policy("nowhere", shop, A_CONFIGMAP, placement=_only("m9")))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     binding = await running.host.until(
         BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Scheduled") == "NoClusterFit"
@@ -189,7 +188,7 @@ async def test_an_unmanaged_object_is_left_alone_until_the_policy_says_overwrite
     m1 = running.members["m1"]
     await m1.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop}})
     await m1.apply(CONFIGMAPS, configmap("settings", shop, mine="yes"))
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.host.until(
         BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Applied") == "ConflictResolutionAbort"
@@ -197,7 +196,7 @@ async def test_an_unmanaged_object_is_left_alone_until_the_policy_says_overwrite
     untouched = await m1.get(CONFIGMAPS, "settings", shop)
     assert untouched
     assert untouched["data"] == {"mine": "yes"}
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, conflictResolution="Overwrite"))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, conflictResolution="Overwrite"))
     await m1.until(CONFIGMAPS, "settings", shop, lambda c: c and c["data"].get("a") == "1")
 
 
@@ -207,7 +206,7 @@ async def test_an_object_of_another_host_is_never_taken(running: Federated, shop
     foreign = configmap("settings", shop, theirs="yes")
     foreign["metadata"]["labels"] = {f"{GROUP}/host": "0123456789ab"}
     await m1.apply(CONFIGMAPS, foreign)
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, conflictResolution="Overwrite"))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, conflictResolution="Overwrite"))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     binding = await running.host.until(
         BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Applied") == "OwnedByAnotherHost"
@@ -219,7 +218,7 @@ async def test_an_object_of_another_host_is_never_taken(running: Federated, shop
 
 
 async def test_drift_is_put_back_and_foreign_fields_are_left_alone(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT))
+    await running.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT))
     await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     m1 = running.members["m1"]
     await m1.until(DEPLOYMENTS, "web", shop, bool)
@@ -238,7 +237,7 @@ async def test_drift_is_put_back_and_foreign_fields_are_left_alone(running: Fede
 
 
 async def test_a_copy_deleted_in_a_member_comes_back(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     m1 = running.members["m1"]
     first = await m1.until(CONFIGMAPS, "settings", shop, bool)
@@ -248,7 +247,7 @@ async def test_a_copy_deleted_in_a_member_comes_back(running: Federated, shop: s
 
 
 async def test_an_immutable_field_becomes_a_reason_with_a_remedy(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1") | {"immutable": True})
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
     await running.host.delete(CONFIGMAPS, "settings", shop)
@@ -310,7 +309,7 @@ async def test_names_with_colons_and_of_full_length(running: Federated, shop: st
     assert role in [b["spec"]["resource"]["name"] for page in bindings for b in page.items]
     long = "a." * 126 + "b"
     assert len(long) == 253
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap(long, shop, a="1"))
     await running.everywhere(CONFIGMAPS, long, shop, bool)
     await running.host.delete(CLUSTER_ROLES, role)
@@ -326,7 +325,9 @@ async def test_two_kinds_of_one_name_in_different_groups_do_not_collide(
     resource = Resource(group, "v1", "deployments", "Deployment")
     for cluster in (running.host, *running.members.values()):
         await cluster.apply(CRDS, widget)
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT, selects(f"{group}/v1", "Deployment")))
+    await running.host.apply(
+        POLICIES, policy("all", shop, A_DEPLOYMENT, selects(f"{group}/v1", "Deployment"))
+    )
     await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     ours = {"apiVersion": f"{group}/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": shop}}
 
@@ -344,7 +345,7 @@ async def test_two_kinds_of_one_name_in_different_groups_do_not_collide(
 
 
 async def test_preserved_objects_stay_when_the_template_goes(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, preserveResourcesOnDeletion=True))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, preserveResourcesOnDeletion=True))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
     await running.host.delete(CONFIGMAPS, "settings", shop)
@@ -358,7 +359,7 @@ async def test_preserved_objects_stay_when_the_template_goes(running: Federated,
 
 
 async def test_re_applying_the_same_or_touching_status_writes_nothing(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT))
+    await running.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT))
     await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     await running.host.until(
         BINDINGS, "web.deployments.apps", shop, lambda b: b and condition(b, "Applied") == "True"
@@ -371,7 +372,7 @@ async def test_re_applying_the_same_or_touching_status_writes_nothing(running: F
     )
     # a change that is written shows that everything before it has been seen
     await running.host.apply(CONFIGMAPS, configmap("marker", shop, a="1"))
-    await running.host.apply(POLICIES, policy("marker", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("marker", shop, A_CONFIGMAP))
     await running.everywhere(CONFIGMAPS, "marker", shop, bool)
     written = {k: v - before.get(k, 0) for k, v in _writes(running).items() if v != before.get(k, 0)}
     assert not any("deployments" in what for _, what in written), written

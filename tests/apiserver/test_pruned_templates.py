@@ -10,7 +10,7 @@ from federation.kube.api import Api
 from federation.kube.resources import Manifest, Resource
 from policies.pruning import prune
 from tests.apiserver.clients import NAMESPACES, api_of, serve_widgets
-from tests.conftest import ApiServer
+from tests.servers import ApiServer
 
 POD = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "a:1"}]}}
 ONCE = POD | {"spec": POD["spec"] | {"restartPolicy": "Never"}}

@@ -13,7 +13,7 @@ from federation.kube.resources import Manifest, Resource
 from policies import workloads
 from policies.workloads import Copy
 from tests.apiserver.clients import NAMESPACES, api_of
-from tests.conftest import ApiServer
+from tests.servers import ApiServer
 
 NOW, LATER = "2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z"
 APPS = {

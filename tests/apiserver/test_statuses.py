@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from tests.federated import (
+    A_CONFIGMAP,
+    A_DEPLOYMENT,
     BINDINGS,
     CONFIGMAPS,
     CRDS,
@@ -22,9 +24,6 @@ from tests.federated import (
     reason,
     selects,
 )
-
-DEPLOYMENT = selects("apps/v1", "Deployment")
-CONFIGMAP = selects("v1", "ConfigMap")
 
 
 def complete(generation: int, replicas: int) -> Manifest:
@@ -48,7 +47,7 @@ async def report(running: Federated, namespace: str, clusters: dict[str, int]) -
 
 
 async def test_the_hosts_status_is_the_sum_and_waits_for_every_cluster(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, DEPLOYMENT))
+    await running.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT))
     template = await running.host.apply(DEPLOYMENTS, deployment("web", shop))
     await report(running, shop, {"m1": 2})
     half = await running.host.until(
@@ -136,7 +135,7 @@ async def test_a_namespace_on_its_way_out_is_waited_for(running: Federated, shop
     m1 = running.members["m1"]
     await m1.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop}})
     await m1.delete(NAMESPACES, shop)  # no controller runs here: it stays in termination until we end it
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.members["m2"].until(CONFIGMAPS, "settings", shop, bool)
     binding = await running.host.until(
@@ -155,7 +154,7 @@ async def test_a_policy_counts_what_it_governs_and_names_failures(running: Feder
         NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop}}
     )
     await running.members["m1"].apply(CONFIGMAPS, configmap("taken", shop, mine="yes"))
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.host.apply(CONFIGMAPS, configmap("taken", shop, a="1"))
     told = await running.host.until(
@@ -167,7 +166,7 @@ async def test_a_policy_counts_what_it_governs_and_names_failures(running: Feder
     assert status["failures"][0]["reason"] == "ConflictResolutionAbort"
     assert condition(told, "Ready") == "False"
     await running.members["m1"].delete(CONFIGMAPS, "taken", shop)
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, conflictResolution="Overwrite"))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, conflictResolution="Overwrite"))
     await running.host.until(POLICIES, "all", shop, lambda p: p and condition(p, "Ready") == "True")
 
 
@@ -175,7 +174,7 @@ async def test_a_broken_policy_in_the_store_becomes_a_condition_and_moves_nothin
     running: Federated, shop: str
 ) -> None:
     """Here the webhook is not registered, as when it was down."""
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
     broken = selects("v1", "ConfigMap", labelSelector={"matchLabels": {"not a key": "x"}})
@@ -186,14 +185,14 @@ async def test_a_broken_policy_in_the_store_becomes_a_condition_and_moves_nothin
         BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Scheduled") == "PolicyInvalid"
     )
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
     await running.host.until(
         BINDINGS, "settings.configmaps", shop, lambda b: b and condition(b, "Scheduled") == "True"
     )
 
 
 async def test_a_policy_waits_for_the_overrides_it_depends_on(running: Federated, shop: str) -> None:
-    await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP, dependentOverrides=["needed"]))
+    await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, dependentOverrides=["needed"]))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.host.until(
         BINDINGS, "settings.configmaps", shop, lambda b: reason(b, "Applied") == "DependentOverrideMissing"

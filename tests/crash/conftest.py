@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from federation.controllers import apply, observe, report, withdraw
-from tests.conftest import Fleet, running_fleet
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
+from tests.servers import Fleet, running_fleet
 
 
 @pytest.fixture(scope="session")

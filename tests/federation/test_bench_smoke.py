@@ -45,10 +45,15 @@ def test_every_deployment_is_written_once_to_each_member(document: dict[str, Any
 
 def test_the_host_is_written_to_within_the_budget(document: dict[str, Any]) -> None:
     (toll,) = document["bursts"][0]["tolls"]
-    created = toll["create"]["bill"]["host"]
-    assert created.pop("PATCH propagationpolicies/status", 0) <= 2
-    assert created == {"POST resourcebindings": OBJECTS, "PATCH resourcebindings/status": OBJECTS}
-    assert toll["update"]["bill"]["host"] == {"PATCH resourcebindings/status": OBJECTS}
+    budgets = {
+        "create": {"POST resourcebindings": OBJECTS, "PATCH resourcebindings/status": OBJECTS},
+        "update": {"PATCH resourcebindings/status": OBJECTS},
+    }
+    for action, budget in budgets.items():
+        written = dict(toll[action]["bill"]["host"])
+        # The policy counts what is applied: a few writes for the whole burst, as many as it takes seconds.
+        assert written.pop("PATCH propagationpolicies/status", 0) <= 2
+        assert written == budget
 
 
 @pytest.mark.parametrize("scenario", ["reapply", "touch", "idle"])
