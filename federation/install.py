@@ -78,6 +78,8 @@ def _access() -> list[Manifest]:
         {"apiGroups": ["*"], "resources": ["*"], "verbs": anything},
         {"apiGroups": ["*"], "resources": ["*/status"], "verbs": ["patch"]},
         {"apiGroups": [GROUP], "resources": ["*"], "verbs": writes},
+        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": writes},
+        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
         {"nonResourceURLs": ["*"], "verbs": ["get"]},
     ]
     secrets = [

@@ -17,10 +17,14 @@ OVERRIDE = _OURS["OverridePolicy"]
 CLUSTER_OVERRIDE = _OURS["ClusterOverridePolicy"]
 RESOURCE_BINDING = _OURS["ResourceBinding"]
 CLUSTER_RESOURCE_BINDING = _OURS["ClusterResourceBinding"]
+ROLLOUT_POLICY = _OURS["RolloutPolicy"]
+CLUSTER_ROLLOUT_POLICY = _OURS["ClusterRolloutPolicy"]
+ROLLOUT = _OURS["Rollout"]
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 SECRETS = Resource("", "v1", "secrets", "Secret")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
 NODES = Resource("", "v1", "nodes", "Node", False)
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")

@@ -10,6 +10,7 @@ from typing import Any
 from policies.api import KINDS
 from policies.api.binding import ResourceBinding
 from policies.api.meta import GROUP, VERSION, Kind, Manifest
+from policies.api.rollout import Rollout
 
 NAME = "atoll"
 TIMEOUT_SECONDS = 5
@@ -39,8 +40,12 @@ def webhook_configuration(client_config: dict[str, Any]) -> Manifest:
 
 
 def _webhook(kind: type[Kind], client_config: dict[str, Any]) -> dict[str, Any]:
-    """DELETE is never asked about: with failurePolicy Fail, an outage would hold up the cleaning."""
+    """DELETE is never asked about: with failurePolicy Fail, an outage would hold up the cleaning.
+
+    Nor may an outage hold up who pauses or aborts a Rollout: what that must not say, its schema refuses.
+    """
     binding = issubclass(kind, ResourceBinding)
+    optional = binding or issubclass(kind, Rollout)
     return {
         "name": f"{kind.plural}.{GROUP}",
         "admissionReviewVersions": ["v1"],
@@ -54,7 +59,7 @@ def _webhook(kind: type[Kind], client_config: dict[str, Any]) -> dict[str, Any]:
                 "scope": "Namespaced" if kind.namespaced else "Cluster",
             }
         ],
-        "failurePolicy": "Ignore" if binding else "Fail",
+        "failurePolicy": "Ignore" if optional else "Fail",
         "matchConditions": [ALIVE, BY_HAND] if binding else [ALIVE],
         "matchPolicy": "Equivalent",
         "sideEffects": "None",

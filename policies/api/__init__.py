@@ -5,6 +5,7 @@ from policies.api.cluster import Cluster
 from policies.api.meta import Kind
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
+from policies.api.rollout import ClusterRolloutPolicy, Rollout, RolloutPolicy
 
 KINDS: tuple[type[Kind], ...] = (
     Cluster,
@@ -14,5 +15,8 @@ KINDS: tuple[type[Kind], ...] = (
     ClusterOverridePolicy,
     ResourceBinding,
     ClusterResourceBinding,
+    RolloutPolicy,
+    ClusterRolloutPolicy,
+    Rollout,
 )
 """All kinds of our API group."""

@@ -17,7 +17,8 @@ from policies.api.cluster import Cluster
 from policies.api.meta import Kind, Manifest
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
-from policies.validation import override, propagation, syntax
+from policies.api.rollout import Rollout, RolloutPolicy
+from policies.validation import override, propagation, rollout, syntax
 from policies.validation.findings import Advice, Denial, Finding
 
 __all__ = ["Advice", "Denial", "Verdict", "validate"]
@@ -57,6 +58,10 @@ def _check(kind: Kind, clusters: Collection[str] | None) -> Iterator[Finding]:
             yield from propagation.check(kind, clusters)
         case OverridePolicy():
             yield from override.check(kind, clusters)
+        case RolloutPolicy():
+            yield from rollout.check_policy(kind, clusters)
+        case Rollout():
+            yield from rollout.check_rollout(kind, clusters)
         case Cluster():
             yield from _cluster(kind)
         case ResourceBinding():

@@ -53,7 +53,25 @@ def binding(**fields: Any) -> Manifest:
     return {"resource": {**DEPLOYMENTS, "plural": "deployments", "name": "web"}, **fields}
 
 
+def releasing(**strategy: Any) -> Manifest:
+    """The spec of a RolloutPolicy, in two batches unless there are steps."""
+    return strategy if "steps" in strategy else {"batches": 2, **strategy}
+
+
+def run(*steps: Manifest, **verbs: Any) -> Manifest:
+    """The spec of a Rollout, in two batches unless there are steps."""
+    return {
+        "workloadRef": {**DEPLOYMENTS, "plural": "deployments", "name": "web"},
+        "targetRevision": "web-2",
+        "stableRevision": "web-1",
+        "strategy": {"steps": list(steps)} if steps else {"batches": 2},
+        **verbs,
+    }
+
+
 PP, OP, RB = "PropagationPolicy", "OverridePolicy", "ResourceBinding"
+RP, RO = "RolloutPolicy", "Rollout"
+ALL = {"updated": "100%"}
 CLUSTER = {"spreadByField": "cluster"}
 REGION = {"spreadByField": "region"}
 NAMED = {**DEPLOYMENTS, "name": "web"}
@@ -194,9 +212,118 @@ RULES = {
         overriding(fieldOverrider=[{"fieldPath": "/data/a", "json": PATCH, "yaml": PATCH}]),
         "needs either json or yaml; set exactly one of them",
     ),
+    "steps or batches": Case(
+        RP,
+        releasing(steps=[ALL]),
+        releasing(steps=[ALL], batches=2),
+        "needs either steps or batches; set exactly one of them",
+    ),
+    "a release has parts": Case(
+        RP, releasing(steps=[], batches=50), releasing(steps=[]), "needs either steps or batches"
+    ),
+    "a step is a count or a percentage": Case(
+        RP,
+        releasing(steps=[{"updated": 0}, {"updated": "0%"}, {"updated": 2000}, ALL]),
+        releasing(steps=[{"updated": "110%"}]),
+        "spec.steps[0].updated: Invalid value: "
+        "updated is neither a count of 0 or more nor a percentage up to 100%; write 3 or 10%",
+    ),
+    "a step is not negative": Case(
+        RP,
+        releasing(steps=[{"updated": 1}]),
+        releasing(steps=[{"updated": -1}]),
+        "updated is neither a count of 0 or more nor a percentage up to 100%",
+    ),
+    "a number in quotes is no percentage": Case(
+        RP,
+        releasing(maxUnavailable=5),
+        releasing(maxUnavailable="5"),
+        "maxUnavailable is neither a count of 0 or more nor a percentage up to 100%",
+    ),
+    "a cluster's bound is a count or a percentage": Case(
+        RP,
+        releasing(maxUnavailablePerCluster="100%"),
+        releasing(maxUnavailablePerCluster="a%"),
+        "maxUnavailablePerCluster is neither a count of 0 or more nor a percentage up to 100%",
+    ),
+    "a budget is a count or a percentage": Case(
+        RP,
+        releasing(failureBudget={"pods": "1%"}),
+        releasing(failureBudget={"pods": -1}),
+        "pods is neither a count of 0 or more nor a percentage up to 100%",
+    ),
+    "a rollback's bound is a count or a percentage": Case(
+        RP,
+        releasing(rollback={"maxUnavailable": 3}),
+        releasing(rollback={"maxUnavailable": "03%"}),
+        "spec.rollback.maxUnavailable: Invalid value: maxUnavailable is neither a count",
+    ),
+    "a release moves": Case(
+        RP,
+        releasing(maxUnavailable=1),
+        releasing(maxUnavailable=0),
+        "with maxUnavailable 0 no pod could ever be replaced; set 1 or more, or a percentage",
+    ),
+    "a release moves in each cluster": Case(
+        RP,
+        releasing(maxUnavailablePerCluster="1%"),
+        releasing(maxUnavailablePerCluster="0%"),
+        "with maxUnavailablePerCluster 0 no pod could ever be replaced",
+    ),
+    "a rollback moves": Case(
+        RP,
+        releasing(rollback={}),
+        releasing(rollback={"maxUnavailable": 0}),
+        "spec.rollback.maxUnavailable: Invalid value: with maxUnavailable 0 no pod could ever be replaced",
+    ),
+    "a batch there is can be approved": Case(
+        RO,
+        run(approvedStep=2),
+        run(approvedStep=3),
+        "approvedStep is more than the steps there are; see status.totalSteps",
+    ),
+    "a step there is can be approved": Case(
+        RO,
+        run({"updated": 1}, ALL, approvedStep=2),
+        run({"updated": 1}, ALL, approvedStep=3),
+        "approvedStep is more than the steps there are",
+    ),
+    "a step that is added can be approved": Case(
+        RO,
+        run({"updated": 1}, approvedStep=2),
+        run({"updated": 1}, approvedStep=3),
+        "approvedStep is more than the steps there are",
+    ),
+    "a step after all of some clusters can be approved": Case(
+        RO,
+        run(ALL | {"clusters": ONE}, approvedStep=2),
+        run(ALL | {"clusters": ONE}, approvedStep=3),
+        "approvedStep is more than the steps there are",
+    ),
 }
 
 BOUNDS = {
+    "a release has batches": Case(
+        RP, releasing(batches=1), releasing(batches=0), "should be greater than or equal to 1"
+    ),
+    "a release has few batches": Case(
+        RP, releasing(batches=50), releasing(batches=51), "should be less than or equal to 50"
+    ),
+    "a release has few steps": Case(
+        RP,
+        releasing(steps=[{"updated": i} for i in range(50)]),
+        releasing(steps=[{"updated": i} for i in range(51)]),
+        "must have at most 50 items",
+    ),
+    "an amount is short": Case(
+        RP, releasing(maxUnavailable="100%"), releasing(maxUnavailable="1000%"), "may not be more than 4"
+    ),
+    "an amount is whole": Case(
+        RP, releasing(maxUnavailable=1), releasing(maxUnavailable=1.5), "maxUnavailable"
+    ),
+    "a run is stopped in one of two ways": Case(
+        RO, run(abort="Stop"), run(abort="Halt"), 'supported values: "", "Rollback", "Stop"'
+    ),
     "a policy selects something": Case(
         PP, propagation(), propagation(selectors=[]), "should have at least 1 items"
     ),
@@ -259,6 +386,60 @@ BOUNDS = {
 CASES = RULES | BOUNDS
 
 
+class Change(NamedTuple):
+    """A rule about updates: a Rollout, a change that keeps it, one that breaks it, and what is said then."""
+
+    before: Manifest
+    good: Manifest
+    bad: Manifest
+    says: str
+
+
+CHANGES = {
+    "a run is of one workload": Change(
+        run(),
+        {"paused": True},
+        {"workloadRef": {"name": "api"}},
+        "spec.workloadRef: Invalid value: "
+        "workloadRef of a run never changes; change the workload or its policy for the next run",
+    ),
+    "a run has one target": Change(
+        run(), {"promote": True}, {"targetRevision": "web-3"}, "targetRevision of a run never changes"
+    ),
+    "a run has one way back": Change(
+        run(), {"skipClusters": ["m1"]}, {"stableRevision": "web-0"}, "stableRevision of a run never changes"
+    ),
+    "a run keeps its strategy": Change(
+        run(),
+        {"strategy": {"batches": 2}},
+        {"strategy": {"maxUnavailable": 1}},
+        "strategy of a run never changes",
+    ),
+    "what was approved stays so": Change(
+        run(approvedStep=1), {"approvedStep": 2}, {"approvedStep": 0}, "approvedStep never decreases"
+    ),
+    "an approval is not taken out": Change(
+        run(approvedStep=1), {"approvedStep": 1}, {"approvedStep": None}, "approvedStep never decreases"
+    ),
+    "a retry was made": Change(run(retry=1), {"retry": 2}, {"retry": 0}, "retry never decreases"),
+    "no retry is one of 0": Change(
+        run(retry=0), {"retry": None}, {"retry": -1}, "should be greater than or equal to 0"
+    ),
+    "an aborted run is over": Change(
+        run(abort="Stop"), {"paused": True}, {"abort": ""}, "an aborted run stays aborted"
+    ),
+    "a run is aborted in one way": Change(
+        run(abort=""), {"abort": "Stop"}, {"abort": "Halt"}, "supported values"
+    ),
+    "an abort is not taken out": Change(
+        run(abort="Rollback"), {"abort": "Rollback"}, {"abort": None}, "an aborted run stays aborted"
+    ),
+    "a run that stops does not roll back": Change(
+        run(abort="Stop"), {"abort": "Stop"}, {"abort": "Rollback"}, "an aborted run stays aborted"
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def kubeconfig(apiserver: Any) -> Any:
     async def install() -> None:
@@ -303,6 +484,16 @@ async def test_a_bad_object_is_refused_with_the_remedy(api: Api, case: Case) -> 
     assert case.says in refusal.value.message
 
 
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_a_change_keeps_what_must_stay(api: Api, namespace: str, change: Change) -> None:
+    rollouts, where = RESOURCES[RO], (namespace, "default")
+    await api.create(rollouts, manifest(RO, change.before, name=namespace), manager="t")
+    with pytest.raises(Invalid) as refusal:
+        await api.patch(rollouts, *where, {"spec": change.bad}, manager="t")
+    assert change.says in refusal.value.message
+    await api.patch(rollouts, *where, {"spec": change.good}, manager="t")
+
+
 async def test_the_name_of_a_cluster_is_a_dns_label(api: Api) -> None:
     await try_out(api, manifest("Cluster", {}, name="eu-west-1"))
     for name in ("eu.west", "a" * 64):
@@ -312,7 +503,7 @@ async def test_the_name_of_a_cluster_is_a_dns_label(api: Api) -> None:
 
 async def test_cluster_scoped_kinds_have_the_rules_of_their_namespaced_twins(api: Api) -> None:
     for case in CASES.values():
-        if case.kind != "Cluster":
+        if f"Cluster{case.kind}" in RESOURCES:
             await try_out(api, manifest(f"Cluster{case.kind}", case.good))
             with pytest.raises(Invalid):
                 await try_out(api, manifest(f"Cluster{case.kind}", case.bad))
@@ -320,6 +511,7 @@ async def test_cluster_scoped_kinds_have_the_rules_of_their_namespaced_twins(api
 
 def test_each_rule_of_the_models_has_its_case_here() -> None:
     said = [case.says for case in RULES.values()] + ["has at most 63 characters and no dots"]
+    said += [change.says for change in CHANGES.values()]
     for crd in crds():
         for message in rule_messages(crd):
             assert any(text in message or message in text for text in said), message
@@ -433,6 +625,32 @@ async def test_kubectl_shows_how_a_template_fares(api: Api, namespace: str) -> N
         "Applied": "False",
         "Healthy": None,
         "Policy": "web",
+    }
+
+
+async def test_kubectl_shows_how_a_release_stands(api: Api, namespace: str) -> None:
+    await api.create(RESOURCES[RO], manifest(RO, run(), name=namespace), manager="t")
+    status = {
+        "phase": "Releasing",
+        "reason": "WaitingForPods",
+        "step": "1/2",
+        "updated": 5,
+        "updatedReady": 4,
+        "replicas": 10,
+    }
+    await api.patch(
+        RESOURCES[RO], namespace, "default", {"status": status}, manager="t", subresource="status"
+    )
+    assert await table(api, RESOURCES[RO].path("default", namespace)) == {
+        "Name": namespace,
+        "Workload": "web",
+        "Kind": "Deployment",
+        "Step": "1/2",
+        "Updated": 5,
+        "Ready": 4,
+        "Replicas": 10,
+        "Phase": "Releasing",
+        "Reason": "WaitingForPods",
     }
 
 

@@ -15,7 +15,7 @@ import aiohttp
 import kopf
 import orjson
 import pytest
-from kinds import RESOURCES, install_kinds, manifest, overriding, propagation
+from kinds import DEPLOYMENTS, RESOURCES, install_kinds, manifest, overriding, propagation
 
 from federation.admission import register
 from federation.kube.api import Api, Resource
@@ -35,10 +35,17 @@ CONFIGURATIONS = Resource(
     "ValidatingWebhookConfiguration",
     namespaced=False,
 )
-PP, OP, RB = "PropagationPolicy", "OverridePolicy", "ResourceBinding"
+PP, OP, RB, RO = "PropagationPolicy", "OverridePolicy", "ResourceBinding", "Rollout"
 BINDING = {"resource": {"apiVersion": "v1", "kind": "ConfigMap", "plural": "configmaps", "name": "a"}}
 FOREIGN = propagation(selectors=[{"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "other"}])
 UNKNOWN = propagation(placement={"clusterAffinity": {"clusterNames": ["m1", "m9"]}})
+SHRINKING = {"resourceSelectors": [DEPLOYMENTS], "steps": [{"updated": "20%"}, {"updated": "10%"}]}
+RUN = {
+    "workloadRef": {**DEPLOYMENTS, "plural": "deployments", "namespace": "default", "name": "web"},
+    "targetRevision": "web-2",
+    "stableRevision": "web-1",
+    "strategy": {"batches": 2},
+}
 BROKEN = overriding(plaintext=[{"path": "spec/replicas", "operator": "remove"}])
 UNREACHABLE: Manifest = {}
 DEADLINE = 20
@@ -61,9 +68,19 @@ class Client:
         path = RESOURCES[candidate["kind"]].path(candidate["metadata"].get("namespace"))
         query = {"fieldManager": manager} | ({"dryRun": "All"} if dry_run else {})
         async with self._session.post(self._host + path, params=query, json=candidate) as response:
-            answer = orjson.loads(await response.read())
-            warnings = [w.split('"')[1] for w in response.headers.getall("Warning", [])]
-            return Answer(response.status, answer.get("message", ""), warnings)
+            return await self._answer(response)
+
+    async def patch(self, stored: Manifest, change: Manifest) -> Answer:
+        metadata = stored["metadata"]
+        path = RESOURCES[stored["kind"]].path(metadata.get("namespace"), metadata["name"])
+        headers = {"Content-Type": "application/merge-patch+json"}
+        async with self._session.patch(self._host + path, headers=headers, json=change) as response:
+            return await self._answer(response)
+
+    async def _answer(self, response: aiohttp.ClientResponse) -> Answer:
+        answer = orjson.loads(await response.read())
+        warnings = [w.split('"')[1] for w in response.headers.getall("Warning", [])]
+        return Answer(response.status, answer.get("message", ""), warnings)
 
 
 class Server:
@@ -175,6 +192,24 @@ async def test_cluster_scoped_kinds_are_judged_too(admission: Admission, kind: s
     assert (answer.code, len(answer.warnings)) == (201, 1)
 
 
+@pytest.mark.parametrize("kind", ["RolloutPolicy", "ClusterRolloutPolicy"])
+async def test_strategies_are_judged_too(admission: Admission, kind: str) -> None:
+    answer = await admission.client.create(manifest(kind, SHRINKING))
+    assert answer.code == 422
+    assert "spec.steps[1].updated: 10% is no more than what steps[0] reaches already" in answer.message
+
+
+async def test_a_verb_about_no_cluster_is_stored_with_a_warning(admission: Admission, namespace: str) -> None:
+    rollouts, run = RESOURCES[RO], manifest(RO, RUN, name=namespace)
+    await admission.api.apply(rollouts, run, manager="kubectl")
+    answer = await admission.client.patch(run, {"spec": {"skipClusters": ["m9"]}})
+    assert answer == Answer(
+        200,
+        "",
+        ["spec.skipClusters[0]: there is no Cluster 'm9'; correct the name or join the cluster"],
+    )
+
+
 @pytest.mark.parametrize("kind", [RB, "ClusterResourceBinding"])
 async def test_bindings_warn_all_but_our_own_writers(admission: Admission, kind: str) -> None:
     by_hand = await admission.client.create(manifest(kind, BINDING))
@@ -214,6 +249,7 @@ async def test_while_the_server_is_down_policies_wait_and_all_else_goes_on(
         await api.create(RESOURCES[PP], manifest(PP, propagation(), name=namespace), manager="kubectl")
     assert refusal.value.transient
     assert await admission.client.create(manifest(RB, BINDING)) == Answer(201, "", [])
+    assert await admission.client.create(manifest(RO, RUN)) == Answer(201, "", [])
 
     await api.delete(clusters, namespace)
     await api.patch(clusters, namespace, None, {"metadata": {"finalizers": None}}, manager="atoll")
@@ -251,4 +287,4 @@ def test_a_service_is_reached_at_the_path_of_the_kind() -> None:
 def test_only_warnings_may_be_lost_in_an_outage() -> None:
     policies = {h["rules"][0]["resources"][0]: h["failurePolicy"] for h in webhooks(url="https://a")}
     lost = {plural for plural, policy in policies.items() if policy == "Ignore"}
-    assert lost == {"resourcebindings", "clusterresourcebindings"}
+    assert lost == {"resourcebindings", "clusterresourcebindings", "rollouts"}

@@ -12,6 +12,7 @@ from pydantic import Field
 from policies.api import KINDS
 from policies.api.meta import Condition, Kind, Model, list_map
 from policies.api.override import FieldOverrider
+from policies.api.rollout import IntOrPercent
 from policies.api.schema import crds, kind_schema, structural
 from tools import reference
 from tools.crds import files
@@ -79,6 +80,9 @@ def test_names_and_scopes() -> None:
         "ClusterOverridePolicy": (["cop"], "Cluster"),
         "ResourceBinding": (["rb"], "Namespaced"),
         "ClusterResourceBinding": (["crb"], "Cluster"),
+        "RolloutPolicy": (["rop"], "Namespaced"),
+        "ClusterRolloutPolicy": (["crop"], "Cluster"),
+        "Rollout": (["ro"], "Namespaced"),
     }
 
 
@@ -129,6 +133,16 @@ def test_a_keyed_list_is_bounded_and_merged_by_its_keys() -> None:
     field = schema_of(Sample)["properties"]["conditions"]
     assert (field["x-kubernetes-list-type"], field["x-kubernetes-list-map-keys"]) == ("map", ["type"])
     assert field["maxItems"] == 8
+
+
+def test_a_count_or_percentage_has_no_type_but_says_so() -> None:
+    class Sample(Model):
+        amount: IntOrPercent = "10%"
+        optional: IntOrPercent | None = None
+
+    fields = schema_of(Sample)["properties"]
+    assert fields["amount"] == {"x-kubernetes-int-or-string": True, "maxLength": 4, "default": "10%"}
+    assert fields["optional"] == {"x-kubernetes-int-or-string": True, "maxLength": 4}
 
 
 class Union(Model):
