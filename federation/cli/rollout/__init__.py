@@ -1,0 +1,1 @@
+"""atoll rollout: see, plan and steer batched releases."""
