@@ -16,14 +16,16 @@ _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 async def listed(api: Api, namespace: str | None, output: str) -> str:
     """Return the runs of a namespace, or of all.
 
-    :param output: empty for a table, `wide`, `json`, `yaml` or `name`.
+    :param output: `table`, `wide`, `json`, `yaml` or `name`.
     """
-    if output in ("", "wide"):
+    if output in ("table", "wide"):
         answer = await api.request("GET", ROLLOUT.path(namespace), accept=_TABLE, resource=ROLLOUT)
         return _table(answer, namespace, wide=output == "wide")
     items = [item async for page in api.list(ROLLOUT, namespace=namespace) for item in page.items]
     if output == "name":
         return "\n".join(f"{ROLLOUT.plural}.{ROLLOUT.group}/{item['metadata']['name']}" for item in items)
+    for item in items:
+        item["metadata"].pop("managedFields", None)  # as kubectl does
     stored = {"apiVersion": "v1", "kind": "List", "items": items}
     return (
         json.dumps(stored, indent=2) if output == "json" else yaml.safe_dump(stored, sort_keys=False).rstrip()

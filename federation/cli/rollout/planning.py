@@ -162,15 +162,23 @@ async def _placed(api: Api, workload: Workload) -> dict[str, int]:
     """Return where a workload is placed, and how many pods are wanted there."""
     resource = workload.resource
     name = binding_name(resource.plural, resource.group, workload.name)
-    try:
-        binding = ResourceBinding.model_validate(await api.get(RESOURCE_BINDING, name, workload.namespace))
-    except NotFound:
+    targets, reported = await _binding(api, name, workload.namespace)
+    if not targets:
         raise ApiError(
             f"{workload}: it is placed nowhere; --clusters m1=50,m2=30 says where it would be, or see `atoll "
             "placements`"
-        ) from None
+        )
+    return {target.name: _wanted(target, reported) for target in targets}
+
+
+async def _binding(api: Api, name: str, namespace: str) -> tuple[Sequence[TargetCluster], Mapping[str, int]]:
+    """Return where a binding places its template, and how many pods the clusters report."""
+    try:
+        binding = ResourceBinding.model_validate(await api.get(RESOURCE_BINDING, name, namespace))
+    except NotFound:
+        return (), {}
     reported = {result.name: result.replicas or 0 for result in binding.status.clusters}
-    return {target.name: _wanted(target, reported) for target in binding.spec.clusters}
+    return binding.spec.clusters, reported
 
 
 def _wanted(target: TargetCluster, reported: Mapping[str, int]) -> int:
