@@ -54,6 +54,11 @@ class Discovery:
                 return resource
         return None
 
+    def serves(self, group: str, plural: str) -> bool:
+        """Whether a type is served, by the name it has in URLs."""
+        known = (resource for resources in self._by_kind.values() for resource in resources)
+        return any((resource.group, resource.plural) == (group, plural) for resource in known)
+
     def served(self) -> dict[str, tuple[str, ...]]:
         """The kinds of each group version, both sorted."""
         kinds: dict[str, set[str]] = {}

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", False)
 PERIOD = 60.0  # aggregated API servers come and go without a CRD
 SETTLING, SETTLING_PERIOD = 15.0, 0.5  # a CRD is served a moment after its last change
+LATE, LATE_PERIOD = 600.0, 5.0  # on a busy server the moment may be long
 
 
 class Served:
@@ -29,22 +30,32 @@ class Served:
             api, CRDS, _version, lambda key: self._look(), metadata_only=True
         )
         self._now = asyncio.Event()
-        self._unsettled_until = 0.0
+        self._changed_at = -LATE
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._definitions.run())
             while True:
                 await self._refresh()
-                unsettled = asyncio.get_running_loop().time() < self._unsettled_until
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._now.wait(), SETTLING_PERIOD if unsettled else PERIOD)
+                    await asyncio.wait_for(self._now.wait(), self._period())
                 self._now.clear()
 
     def _look(self) -> None:
         if self._definitions.synced.is_set():
-            self._unsettled_until = asyncio.get_running_loop().time() + SETTLING
+            self._changed_at = asyncio.get_running_loop().time()
             self._now.set()
+
+    def _period(self) -> float:
+        """Seconds until the next look; sooner while what a CRD defines is not served yet."""
+        since = asyncio.get_running_loop().time() - self._changed_at
+        if since < SETTLING:
+            return SETTLING_PERIOD
+        return LATE_PERIOD if since < LATE and self._lacking() else PERIOD
+
+    def _lacking(self) -> bool:
+        names = (name.partition(".") for _, name in self._definitions.keys())
+        return any(not self._discovery.serves(group, plural) for plural, _, group in names)
 
     async def _refresh(self) -> None:
         before = self._discovery.served()
