@@ -14,11 +14,13 @@ from typing import Any
 from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
+from federation.controllers.gate import Gate
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken
 from federation.controllers.observe import Observe
+from federation.controllers.release import Release
 from federation.controllers.report import Report, override_key, policy_keys
 from federation.controllers.schedule import Schedule
 from federation.controllers.writer import Writer
@@ -59,7 +61,11 @@ class Federation:
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
         self._kept, writer = Kept(self._held_changed), Writer(api, host_id)
-        self._applying = Apply(self.host, self.fleet, self._scheduling, writer, self._kept, self.applies.look)
+        self._gate = Gate(self.host, self.fleet)
+        self._applying = Apply(
+            self.host, self.fleet, self._scheduling, writer, self._kept, self._gate, self.applies.look
+        )
+        releasing = Release(self.host, self.fleet, self._scheduling, self._applying, self._gate)
         self._observing = Observe(
             self.host,
             self.fleet,
@@ -76,6 +82,7 @@ class Federation:
         self.observe = Controller(
             "observe", self._observing, workers=workers, observe=observe, fields=_object
         )
+        self.release = Controller("release", releasing, workers=workers, observe=observe, fields=_object)
         self.report = Controller("report", self._reporting, workers=2, observe=observe)
         self._connecting = Clusters(self.host, self.fleet, self._held, self.health_changed)
         self.clusters = Controller(
@@ -91,7 +98,7 @@ class Federation:
             group.create_task(self.host.run(), name="host")
             await self.host.synced()
             gc.freeze()  # what a first list brings lives long: keep the collector from walking it
-            for controller in (self.clusters, self.schedule, self.observe, self.report):
+            for controller in (self.clusters, self.schedule, self.release, self.observe, self.report):
                 group.create_task(controller.run(), name=controller.name)
             self.ready.set()
             log.info(
@@ -173,6 +180,14 @@ class Federation:
         elif cluster.metadata.deletion_timestamp:
             self._look_at_all(name)
 
+    def rollout_changed(self, ref: Ref) -> None:
+        self.release.queue.add(ref)
+        self._look_at_copies(ref)
+
+    def rollout_policy_changed(self) -> None:
+        for ref, _ in self.host.bound():
+            self._release(ref)
+
     # What the members say
 
     def copy_changed(self, cluster: str, ref: Ref) -> None:
@@ -197,6 +212,7 @@ class Federation:
             if record.targets(cluster):
                 self.applies.look(Key(cluster, ref))
                 self.observe.queue.add(ref)
+                self._release(ref)
 
     def surveyed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
@@ -214,6 +230,7 @@ class Federation:
             return await self._applying(key)
         finally:
             self.observe.queue.add(key.ref)
+            self._release(key.ref)
 
     def _look_at_all(self, cluster: str) -> None:
         if (member := self.fleet.get(cluster)) is not None:
@@ -221,8 +238,18 @@ class Federation:
                 for key in informer.keys():
                     self.applies.look(Key(cluster, Ref(resource, *key)))
 
+    def _release(self, ref: Ref) -> None:
+        """Have the release of a workload looked at, if it has one."""
+        template = self.host.template(ref)
+        if template is not None and self._gate.governs(ref, template):
+            self.release.queue.add(ref)
+
     def _dispatch(self, ref: Ref) -> None:
-        """Have every copy of a template looked at: those that should be, and those that are."""
+        """Have a template's release looked at, and every copy: those that should be, and those that are."""
+        self._release(ref)
+        self._look_at_copies(ref)
+
+    def _look_at_copies(self, ref: Ref) -> None:
         record = self.host.binding(ref)
         targets = {target.name for target in record.spec.clusters} if record else set()
         for member in self.fleet:

@@ -18,6 +18,9 @@ FIELD_MANAGER = "atoll"
 HOST_LABEL = f"{GROUP}/host"
 DIGEST_ANNOTATION = f"{GROUP}/digest"
 BINDING_ANNOTATION = f"{GROUP}/binding"
+RELEASE_MANAGER = "atoll-release"
+"""The field manager of what a release holds a copy by: an apply of the manifest alone can't let it go."""
+RELEASE_ANNOTATION = f"{GROUP}/release"
 FINALIZER = f"{GROUP}/member-copies"
 
 UNACCOUNTED = frozenset({"Orphan", "PlacedByAnother", "HostWentBack"})
@@ -48,6 +51,8 @@ class Copy(NamedTuple):
     placed_by: str
     """`<uid>/<generation>` of the binding that was in force then."""
     deleting: bool
+    echo: str = ""
+    """What it was permitted by a release; empty when it never was in one."""
 
 
 class Placed(NamedTuple):
@@ -100,6 +105,13 @@ def holds(copy: Copy, digest: str, binding: ResourceBinding) -> bool:
     must know it for its own when it withdraws it.
     """
     return copy.digest == digest and copy.placed_by.partition("/")[0] == binding.metadata.uid
+
+
+def keeps(copy: Copy, echo: str, restrained: bool) -> bool:
+    """Whether a copy says of its release what it should. One that never was in a release need not say it."""
+    if copy.echo == echo:
+        return True
+    return not restrained and "/" not in copy.echo and not (copy.echo and echo)
 
 
 def decide(placed: Placed, copy: Copy | None) -> Action:

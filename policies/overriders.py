@@ -58,14 +58,19 @@ def overrides_for(
 def overrides_of(
     subject: Subject, policies: Iterable[OverridePolicy], yaml: Format | None = None
 ) -> tuple[Override, ...]:
-    """Return the rules for an object in any cluster.
+    """Return the rules for an object in any cluster, in the order of `concerning`."""
+    ordered = concerning(subject, policies)
+    return tuple(override for policy in ordered for override in _overrides(_Version(policy, yaml)))
+
+
+def concerning(subject: Subject, policies: Iterable[OverridePolicy]) -> list[OverridePolicy]:
+    """Return the policies that select an object, in the order they are carried out.
 
     Cluster-wide policies come first, then those of the namespace; among equals the more specific is later,
     then the greater name.
     """
     ranked = [(rank, policy) for policy in policies if (rank := _rank(subject, policy)) is not None]
-    ranked.sort(key=lambda item: item[0])
-    return tuple(override for _, policy in ranked for override in _overrides(_Version(policy, yaml)))
+    return [policy for _, policy in sorted(ranked, key=lambda item: item[0])]
 
 
 def concerns(policy: OverridePolicy, subject: Subject) -> bool:

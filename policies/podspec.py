@@ -28,6 +28,12 @@ def pod_spec_path(manifest: Manifest) -> Path | None:
     return _PATHS.get((group_of(manifest["apiVersion"]), manifest["kind"]))
 
 
+def pod_template_path(manifest: Manifest) -> Path | None:
+    """Return the keys that lead to the pod template, or None for a kind that has none."""
+    path = pod_spec_path(manifest)
+    return path[:-1] if path and path != ("spec",) else None
+
+
 def with_containers(manifest: Manifest, change: Callable[[Manifest], Manifest]) -> Manifest:
     """Return a manifest with every container and init container changed."""
     path = pod_spec_path(manifest)

@@ -16,9 +16,11 @@ from policies.api.meta import Manifest
 from policies.matching import group_of
 from policies.overriders import Override, override
 from policies.pruning import prune, without_empty_metadata
+from policies.release.permission import Permission
 from policies.verdicts import OverrideFailed
+from policies.workloads.driver import Driver
 
-__all__ = ["Rendered", "digest", "prune", "render"]
+__all__ = ["Rendered", "digest", "held", "prune", "render"]
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
@@ -28,6 +30,21 @@ class Rendered(NamedTuple):
 
     manifest: Manifest
     digest: str
+    restraint: Manifest | None = None
+    """The fields of `spec` by which a release holds the cluster to what it may; `manifest` lacks them."""
+    echo: str = ""
+    """What the copy is to say it was permitted; empty where no release has a say."""
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Rendered:
+        return cls(manifest, digest(manifest))
+
+    @property
+    def whole(self) -> Manifest:
+        """The manifest with the restraint: both belong in one write."""
+        if self.restraint is None:
+            return self.manifest
+        return self.manifest | {"spec": self.manifest["spec"] | self.restraint}
 
 
 def render(
@@ -53,7 +70,21 @@ def render(
     if isinstance(overridden, OverrideFailed):
         return overridden
     manifest = without_empty_metadata(overridden) if overrides else overridden
-    return Rendered(manifest, digest(manifest))
+    return Rendered.of(manifest)
+
+
+def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:
+    """Return the manifest as a release permits it."""
+    manifest = rendered.manifest
+    if may.updated is not None:
+        restraint = driver.hold(manifest, may.updated)
+    elif may.max_unavailable is not None:
+        restraint = driver.return_to(manifest, may.max_unavailable)
+    else:
+        return rendered._replace(echo=may.echo)
+    spec = {field: value for field, value in manifest["spec"].items() if field not in driver.FIELDS}
+    bare = manifest | {"spec": spec}
+    return Rendered(bare, digest(bare | {"restrained": True}), restraint, may.echo)
 
 
 def digest(manifest: Manifest) -> str:

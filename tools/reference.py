@@ -88,6 +88,8 @@ def type_of(node: dict[str, Any]) -> str:
             return ("time" if node.get("format") == "date-time" else "string") + bounds(
                 node, "minLength", "maxLength"
             )
+        case None if "x-kubernetes-int-or-string" in node:
+            return "count or percentage"
         case None:
             return "any"
         case other:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from federation.controllers.contest import Contest, contested
+from federation.controllers.gate import Gate
 from federation.controllers.host import Host
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
@@ -23,7 +24,7 @@ from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
-from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
+from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds, keeps
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
@@ -46,12 +47,15 @@ class Outcome(NamedTuple):
     """The member holds it."""
     verdict: Verdict | None
     """Why not, or what a person should know."""
+    present: bool = True
+    """What it holds, or is to hold, is the template as it is now: no release keeps it at another revision."""
 
 
 class _Attempt(NamedTuple):
     """Everything that a refusal may depend on."""
 
     digest: str
+    echo: str
     copy: MemberCopy | None
     conflict_resolution: str
 
@@ -66,10 +70,12 @@ class Apply:
         schedule: Schedule,
         writer: Writer,
         kept: Kept,
+        gate: Gate,
         again: Callable[[Key], None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
-        self._render, self._contest, self._again = Renderer(host), Contest(), again
+        self._gate, self._render = gate, Renderer(host, gate)
+        self._contest, self._again = Contest(), again
         self._refusals: dict[Key, tuple[_Attempt, float]] = {}
         self._removals: dict[Key, tuple[str, float]] = {}
         self._kept = kept
@@ -167,19 +173,20 @@ class Apply:
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)
             return None
-        if copy is not None and holds(copy.copy, rendered.digest, record.binding):
-            taken = self._contest.drift(key, rendered, copy)
+        present = self._is_present(key, template, rendered)
+        if copy is not None and held_by(copy, rendered, record):
+            taken = self._contest.drift(key, rendered, copy) + self._contest.loosened(rendered, copy)
             if not taken:
-                self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
+                self._applied(key, rendered, present)
                 return None
             if (pause := self._contest.pause(key)) > 0:
-                self.outcomes[key] = Outcome(rendered.digest, True, contested(key.cluster, taken))
+                self.outcomes[key] = Outcome(rendered.digest, True, contested(key.cluster, taken), present)
                 return pause
-        attempt = _Attempt(rendered.digest, copy, record.spec.conflict_resolution)
+        attempt = _Attempt(rendered.digest, rendered.echo, copy, record.spec.conflict_resolution)
         refused, until = self._refusals.get(key, (None, 0.0))
         if refused == attempt and (rest := until - asyncio.get_running_loop().time()) > 0:
             return rest
-        return await self._write(key, member, record, rendered, attempt)
+        return await self._write(key, member, record, rendered, attempt, present)
 
     def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
         if missing := self._host.missing_overrides(record, key.ref.namespace):
@@ -187,10 +194,42 @@ class Apply:
                 "DependentOverrideMissing",
                 f"the policy waits for OverridePolicy {', '.join(missing)} in {key.ref.namespace}; create it",
             )
-        return self._render(key.ref, template, record, cluster)
+        may = self._gate.permission(key.ref, template, key.cluster)
+        if isinstance(may, Verdict):
+            return may
+        return self._render(key.ref, template, record, cluster, may)
+
+    def _is_present(self, key: Key, template: Template, rendered: Rendered) -> bool:
+        """Whether a manifest is of the template as it is now, and not held at another revision."""
+        if not rendered.echo:
+            return True
+        revision = self._gate.present(key.ref, template)
+        return revision is not None and rendered.echo.partition("/")[0] == revision.name
+
+    def holds(self, key: Key) -> bool:
+        """Whether a cluster holds what it is to hold by what the host says now."""
+        member, cluster = self._fleet.get(key.cluster), self._host.clusters.get(("", key.cluster))
+        record, template = self._host.binding(key.ref), self._schedule.decided(key.ref)
+        if member is None or cluster is None or record is None or template is None:
+            return False
+        copy = member.copies.get(key.ref.resource, key.ref.key)
+        if copy is None or not record.targets(key.cluster):
+            return False
+        rendered = self._wanted(key, template, record, cluster)
+        return isinstance(rendered, Rendered) and held_by(copy, rendered, record)
+
+    def refusal(self, key: Key) -> Verdict | None:
+        """Return why a cluster does not take what it is to hold, when trying again won't help."""
+        return self.outcomes[key].verdict if key in self._refusals and key in self.outcomes else None
 
     async def _write(
-        self, key: Key, member: Member, record: Record, rendered: Rendered, attempt: _Attempt
+        self,
+        key: Key,
+        member: Member,
+        record: Record,
+        rendered: Rendered,
+        attempt: _Attempt,
+        present: bool,
     ) -> float | None:
         try:
             answer = await self._writer.put(member, key.ref, record, rendered, attempt.copy)
@@ -210,14 +249,32 @@ class Apply:
             raise
         self._refusals.pop(key, None)
         self._contest.written(key, rendered, answer)
-        self.outcomes[key] = Outcome(rendered.digest, True, self._contest.verdict(key))
+        self._applied(key, rendered, present)
         return None
+
+    def _applied(self, key: Key, rendered: Rendered, present: bool) -> None:
+        verdict = self._contest.verdict(key) or _held_back(rendered, present)
+        self.outcomes[key] = Outcome(rendered.digest, True, verdict, present)
 
     def _refused(self, key: Key, attempt: _Attempt, verdict: Verdict, recheck: float) -> float:
         """Remember a refusal: it is not tried again before its time unless what it depends on changes."""
         self.outcomes[key] = Outcome(attempt.digest, False, verdict)
         self._refusals[key] = attempt, asyncio.get_running_loop().time() + recheck
         return recheck
+
+
+def held_by(copy: MemberCopy, rendered: Rendered, record: Record) -> bool:
+    """Whether a copy was written from this manifest, and permitted no more and no less."""
+    return holds(copy.copy, rendered.digest, record.binding) and keeps(
+        copy.copy, rendered.echo, rendered.restraint is not None
+    )
+
+
+def _held_back(rendered: Rendered, present: bool) -> Verdict | None:
+    if present:
+        return None
+    revision = rendered.echo.partition("/")[0]
+    return Verdict("ReleasePending", f"held at revision {revision} by its Rollout; `atoll rollout status`")
 
 
 def _unaccounted(action: Keep | Remove | Release) -> Verdict | None:

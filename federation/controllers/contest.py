@@ -63,6 +63,12 @@ class Contest:
             self._settled[key] = _Settled(rendered.digest, copy.owned, lost)
         return taken
 
+    def loosened(self, rendered: Rendered, copy: MemberCopy) -> tuple[str, ...]:
+        """Return the fields that others took of those by which a release holds a copy."""
+        if rendered.restraint is None:
+            return ()
+        return tuple(missing({"spec": rendered.restraint}, orjson.loads(copy.restrained)))
+
     def _not_owned(self, rendered: Rendered, owned: bytes) -> tuple[str, ...]:
         """Walk the manifest once for all clusters that hold the same of it."""
         key = rendered.digest, owned

@@ -21,6 +21,7 @@ from federation.controllers.kinds import (
     record_of,
     template_of,
 )
+from federation.controllers.rollouts import Rollouts
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.informer import Informer
@@ -58,6 +59,8 @@ class Listener(Protocol):
     ) -> None: ...
     def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None: ...
     def cluster_changed(self, name: str) -> None: ...
+    def rollout_changed(self, ref: Ref) -> None: ...
+    def rollout_policy_changed(self) -> None: ...
     def templates_synced(self, resource: Resource) -> None: ...
     def kinds_changed(self, resources: frozenset[Resource]) -> None: ...
 
@@ -83,6 +86,7 @@ class Host:
             resource: Informer(api, resource, override_of, self._override_changed(resource))
             for resource in (OVERRIDE, CLUSTER_OVERRIDE)
         }
+        self.rollouts = Rollouts(api, listener.rollout_changed, listener.rollout_policy_changed)
         self._refs: dict[PolicyKey, Ref] = {}  # of bindings, to name the template when the binding is gone
         self._last: dict[PolicyKey, Propagation | Override] = {}
         self._index: Index | None = None
@@ -111,6 +115,7 @@ class Host:
             *self._bindings.values(),
             *self._propagations.values(),
             *self._overrides.values(),
+            *self.rollouts.informers(),
         ]
 
     async def _own_synced(self) -> None:

@@ -16,11 +16,15 @@ from policies.api.cluster import Cluster
 from policies.api.meta import ObjectMeta
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
+from policies.api.rollout import RolloutPolicy
 from policies.matching import never_propagated
 from policies.rendering import prune
 from policies.validation import validate
 
-P = TypeVar("P", PropagationPolicy, OverridePolicy)
+POLICY_ANNOTATION = "federation.atoll.dev/rollout-policy"
+"""On a workload: the policy it follows, a RolloutPolicy of its namespace or else a ClusterRolloutPolicy."""
+
+P = TypeVar("P", PropagationPolicy, OverridePolicy, RolloutPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Template:
     deleting: bool
     excluded: str
     """Why this object is never propagated, or empty."""
+    rollout_policy: str
+    """The policy that its annotation names, or empty."""
     resource_version: str = field(compare=False)
     status: Manifest = field(compare=False)
 
@@ -56,6 +62,7 @@ def template_of(live: Manifest) -> Template:
         manifest=orjson.dumps(prune(live), option=orjson.OPT_SORT_KEYS),
         deleting="deletionTimestamp" in metadata,
         excluded=never_propagated(live),
+        rollout_policy=(metadata.get("annotations") or {}).get(POLICY_ANNOTATION, ""),
         resource_version=metadata["resourceVersion"],
         status=live.get("status") or {},
     )
@@ -121,15 +128,16 @@ def _broken(live: Manifest, message: str) -> Broken:
 
 def propagation_of(live: Manifest) -> PropagationPolicy | Broken:
     model = ClusterPropagationPolicy if live["kind"] == "ClusterPropagationPolicy" else PropagationPolicy
-    return _valid(live, model)
+    return valid(live, model)
 
 
 def override_of(live: Manifest) -> OverridePolicy | Broken:
     model = ClusterOverridePolicy if live["kind"] == "ClusterOverridePolicy" else OverridePolicy
-    return _valid(live, model)
+    return valid(live, model)
 
 
-def _valid(live: Manifest, model: type[P]) -> P | Broken:
+def valid(live: Manifest, model: type[P]) -> P | Broken:
+    """Parse a policy, or say what is wrong with it."""
     if denials := validate(live).denials:
         return _broken(live, "; ".join(str(denial) for denial in denials))
     return model.model_validate(live)

@@ -151,9 +151,10 @@ class Observe:
     def _copy(self, ref: Ref, cluster: str) -> workloads.Copy:
         member = self._fleet.get(cluster)
         copy = member.copies.get(ref.resource, ref.key) if member else None
+        outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
         return workloads.Copy(
             live=copy.live if copy else None,
-            current=self._apply.outcomes.get(Key(cluster, ref), _PENDING).applied,
+            current=outcome.applied and outcome.present,
             reachable=member is not None and member.available,
         )
 

@@ -2,49 +2,113 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import orjson
 from cachetools import LRUCache
 
 from federation.controllers.documents import Yaml
+from federation.controllers.gate import Gate
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Record, Template
 from federation.kube.ref import Ref
+from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
+from policies.api.override import OverridePolicy
 from policies.overriders import Override, overrides_for
-from policies.rendering import Rendered, render
+from policies.release.permission import Permission
+from policies.release.revision import Revision, at, with_pods_of
+from policies.rendering import Rendered, held, render
 from policies.verdicts import Verdict
+from policies.workloads import drivers
 
 _YAML = Yaml()
 
 
 class _Key(NamedTuple):
     manifest: bytes
+    revision: str
+    """The revision that the pods are of, when it is not the present one."""
     replicas: int | None
     completions: int | None
     overrides: tuple[Override, ...]
+    pods: tuple[Override, ...]
+    """The override rules of that revision."""
 
 
 class Renderer:
     """Answers what a template is to be in a cluster."""
 
-    def __init__(self, host: Host, size: int = 512) -> None:
-        self._host = host
+    def __init__(self, host: Host, gate: Gate, size: int = 512) -> None:
+        self._host, self._gate = host, gate
         self._rendered: LRUCache[_Key, Rendered | Verdict] = LRUCache(maxsize=size)
+        self._held: LRUCache[tuple[_Key, Permission], Rendered] = LRUCache(maxsize=size)
 
-    def __call__(self, ref: Ref, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
-        """Return the manifest for a cluster, or why there is none."""
+    def __call__(
+        self, ref: Ref, template: Template, record: Record, cluster: Cluster, may: Permission | None = None
+    ) -> Rendered | Verdict:
+        """Return the manifest for a cluster, or why there is none.
+
+        :param may: what a release permits there; None where none has a say.
+        """
         target = next(t for t in record.spec.clusters if t.name == cluster.metadata.name)
-        policies = self._host.overrides(ref.namespace)
-        overrides = overrides_for(subject_of(ref, template.labels), cluster, policies, _YAML)
-        key = _Key(template.manifest, target.replicas, target.completions, overrides)
-        if (rendered := self._rendered.get(key)) is None:
-            rendered = render(
-                orjson.loads(template.manifest),
-                replicas=target.replicas,
-                completions=target.completions,
-                overrides=overrides,
+        overrides = self._overrides(ref, template, cluster, self._host.overrides(ref.namespace))
+        revision = self._revision(ref, template, may) if may is not None else None
+        if isinstance(revision, Verdict):
+            return revision
+        key = _Key(
+            template.manifest,
+            revision.name if revision else "",
+            may.replicas if may is not None and may.replicas is not None else target.replicas,
+            target.completions,
+            overrides,
+            self._overrides(ref, template, cluster, revision.overrides) if revision else (),
+        )
+        rendered = self._make(key, target, revision)
+        if may is None or isinstance(rendered, Verdict):
+            return rendered
+        return self._hold(ref, key, rendered, may)
+
+    def _overrides(
+        self, ref: Ref, template: Template, cluster: Cluster, policies: Iterable[OverridePolicy]
+    ) -> tuple[Override, ...]:
+        return overrides_for(subject_of(ref, template.labels), cluster, policies, _YAML)
+
+    def _revision(self, ref: Ref, template: Template, may: Permission) -> Revision | Verdict | None:
+        """Return the revision that is permitted if it is not the one the template is at."""
+        present = self._gate.present(ref, template)
+        if present is not None and present.name == may.revision:
+            return None
+        stored = self._host.rollouts.revision(template.uid, may.revision)
+        if stored is None:
+            return Verdict(
+                "RevisionMissing",
+                f"{ref}: ControllerRevision {may.revision} in {ref.namespace} is not there, so that what the "
+                "cluster may hold can't be told; it stays as it is: restore the revision, or delete the "
+                "Rollout to release the present template",
             )
+        return stored.revision
+
+    def _make(self, key: _Key, target: TargetCluster, revision: Revision | None) -> Rendered | Verdict:
+        if (rendered := self._rendered.get(key)) is None:
+            pruned = orjson.loads(key.manifest)
+            rendered = render(
+                pruned, replicas=key.replicas, completions=key.completions, overrides=key.overrides
+            )
+            if revision is not None and isinstance(rendered, Rendered):
+                pods = render(at(pruned, revision), overrides=key.pods)
+                rendered = pods if isinstance(pods, Verdict) else _with_pods(rendered, pods)
             self._rendered[key] = rendered
         return rendered
+
+    def _hold(self, ref: Ref, key: _Key, rendered: Rendered, may: Permission) -> Rendered:
+        driver = drivers.of(ref.resource.group, ref.resource.kind)
+        assert driver is not None, "only kinds with a driver are released in steps"
+        if (restrained := self._held.get((key, may))) is None:
+            restrained = self._held[key, may] = held(rendered, driver, may)
+        return restrained
+
+
+def _with_pods(rendered: Rendered, pods: Rendered) -> Rendered:
+    return Rendered.of(with_pods_of(rendered.manifest, pods.manifest))

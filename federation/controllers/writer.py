@@ -7,10 +7,9 @@ from contextlib import suppress
 from federation.controllers.kinds import Record
 from federation.kube.api import Api
 from federation.kube.errors import Conflict, NotFound, NotServed
-from federation.kube.informer import Informer
 from federation.kube.ownership import without
 from federation.kube.ref import Ref
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from federation.members.copies import MemberCopy, projection
 from federation.members.member import Member
 from federation.resources import NAMESPACES
@@ -19,6 +18,10 @@ from policies.copies import (
     DIGEST_ANNOTATION,
     FIELD_MANAGER,
     HOST_LABEL,
+    RELEASE_ANNOTATION,
+    RELEASE_MANAGER,
+    holds,
+    keeps,
     stamp,
 )
 from policies.rendering import Rendered, prune
@@ -42,10 +45,24 @@ class Writer:
     async def put(
         self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
     ) -> MemberCopy:
-        """Apply a manifest; raises Refused if the object is there and not ours."""
-        manifest = stamp(
-            rendered.manifest, host=self._host_id, digest=rendered.digest, binding=record.binding
-        )
+        """Bring a copy to a manifest and its release; raises Refused if the object is there and not ours.
+
+        What a release holds a copy by goes with the manifest in one write, and then belongs to a field
+        manager of its own. At the end of a release that manager lets go first.
+        """
+        kept = copy is not None and keeps(copy.copy, rendered.echo, rendered.restraint is not None)
+        if copy is not None and not kept and rendered.restraint is None:
+            copy = await self._hold(member, ref, rendered, copy)
+        if copy is None or not holds(copy.copy, rendered.digest, record.binding) or kept:
+            copy = await self._put(member, ref, record, rendered, copy)
+        if rendered.restraint is not None:
+            copy = await self._hold(member, ref, rendered, copy)
+        return copy
+
+    async def _put(
+        self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
+    ) -> MemberCopy:
+        manifest = stamp(rendered.whole, host=self._host_id, digest=rendered.digest, binding=record.binding)
         apply = self._apply if copy is not None else self._apply_first
         try:
             answer = await apply(member, ref, record, manifest)
@@ -54,9 +71,22 @@ class Writer:
                 raise
             await self._create_namespace(member.api, ref.namespace)
             answer = await apply(member, ref, record, manifest)
-        if (mirror := _mirror(member, ref.resource)) is not None:
-            mirror.observe(answer)
-        return projection(ref.resource)(answer)
+        return _observed(member, ref, answer)
+
+    async def _hold(self, member: Member, ref: Ref, rendered: Rendered, copy: MemberCopy) -> MemberCopy:
+        """Apply, as the release, what holds this very object and what it says of that."""
+        metadata = {
+            "name": ref.name,
+            "namespace": ref.namespace,
+            "uid": copy.copy.uid,
+            "annotations": {RELEASE_ANNOTATION: rendered.echo} if rendered.echo else {},
+        }
+        manifest: Manifest = {"apiVersion": ref.resource.api_version, "kind": ref.resource.kind}
+        manifest["metadata"] = {name: value for name, value in metadata.items() if value}
+        if rendered.restraint is not None:
+            manifest["spec"] = rendered.restraint
+        answer = await member.api.apply(ref.resource, manifest, manager=RELEASE_MANAGER)
+        return _observed(member, ref, answer)
 
     async def _apply(self, member: Member, ref: Ref, record: Record, manifest: Manifest) -> Manifest:
         return await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
@@ -131,8 +161,11 @@ def _only_new(manifest: Manifest) -> Manifest:
     return manifest | {"metadata": manifest["metadata"] | {"resourceVersion": "1"}}
 
 
-def _mirror(member: Member, resource: Resource) -> Informer[MemberCopy] | None:
-    return member.copies[resource]
+def _observed(member: Member, ref: Ref, answer: Manifest) -> MemberCopy:
+    """Take the server's answer into the member's mirror."""
+    if (mirror := member.copies[ref.resource]) is not None:
+        mirror.observe(answer)
+    return projection(ref.resource)(answer)
 
 
 def _foreign(ref: Ref, cluster: str, owner: str) -> Verdict:

@@ -11,7 +11,15 @@ from cachetools import LRUCache
 from federation.kube.ownership import entry
 from federation.kube.resources import Manifest, Resource
 from policies import workloads
-from policies.copies import BINDING_ANNOTATION, DIGEST_ANNOTATION, FIELD_MANAGER, HOST_LABEL, Copy
+from policies.copies import (
+    BINDING_ANNOTATION,
+    DIGEST_ANNOTATION,
+    FIELD_MANAGER,
+    HOST_LABEL,
+    RELEASE_ANNOTATION,
+    RELEASE_MANAGER,
+    Copy,
+)
 
 _WITHOUT_STATUS = frozenset(
     {
@@ -43,6 +51,8 @@ class MemberCopy:
     copy: Copy
     owned: bytes
     """JSON of the fieldsV1 of our apply entry in managedFields: it shrinks when others take fields."""
+    restrained: bytes
+    """The same of the entry of a release."""
     live: Manifest
     """What health and roll-up of its kind read."""
     resource_version: str = field(compare=False)
@@ -51,8 +61,9 @@ class MemberCopy:
 _owned: LRUCache[bytes, bytes] = LRUCache(maxsize=20_000)
 
 
-def _interned(fields: bytes) -> bytes:
+def _owned_by(manager: str, managed_fields: list[Manifest]) -> bytes:
     """Copies of one template own the same fields in every cluster: keep them once."""
+    fields = orjson.dumps(entry(managed_fields, manager) or {}, option=orjson.OPT_SORT_KEYS)
     return _owned.setdefault(fields, fields)
 
 
@@ -63,7 +74,7 @@ def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
     def transform(live: Manifest) -> MemberCopy:
         metadata = live["metadata"]
         annotations = metadata.get("annotations") or {}
-        fields = entry(metadata.get("managedFields") or [], FIELD_MANAGER) or {}
+        managed = metadata.get("managedFields") or []
         return MemberCopy(
             copy=Copy(
                 uid=metadata["uid"],
@@ -71,8 +82,10 @@ def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
                 digest=annotations.get(DIGEST_ANNOTATION, ""),
                 placed_by=annotations.get(BINDING_ANNOTATION, ""),
                 deleting="deletionTimestamp" in metadata,
+                echo=annotations.get(RELEASE_ANNOTATION, ""),
             ),
-            owned=_interned(orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)),
+            owned=_owned_by(FIELD_MANAGER, managed),
+            restrained=_owned_by(RELEASE_MANAGER, managed),
             live=workload.project(live),
             resource_version=metadata["resourceVersion"],
         )

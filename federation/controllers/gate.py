@@ -1,0 +1,109 @@
+"""Gate: what a cluster may hold of a workload that is released in steps. It only reads the mirrors.
+
+Everything it answers follows from objects on the host, a Rollout above all; a permission is on record there
+before any cluster is given it.
+"""
+
+from __future__ import annotations
+
+import orjson
+from cachetools import LRUCache
+
+from federation.controllers.host import Host, subject_of
+from federation.controllers.kinds import Template
+from federation.controllers.rollouts import Policy
+from federation.kube.ref import Ref
+from federation.members.fleet import Fleet
+from policies.api.override import OverridePolicy
+from policies.api.rollout import Rollout
+from policies.release.permission import Permission, heard, permission, settled
+from policies.release.revision import Revision, revision_of
+from policies.release.telling import TERMINAL
+from policies.verdicts import Verdict
+from policies.workloads import drivers
+
+
+class Gate:
+    """Answers for workloads that a RolloutPolicy governs; of all others it says nothing."""
+
+    def __init__(self, host: Host, fleet: Fleet) -> None:
+        self._host, self._fleet = host, fleet
+        self._revisions: LRUCache[tuple[str, bytes], tuple[list[OverridePolicy], Revision | None]]
+        self._revisions = LRUCache(maxsize=4096)
+
+    def permission(self, ref: Ref, template: Template, cluster: str) -> Permission | Verdict | None:
+        """Return what a cluster may hold; None when no release has a say, and why when nobody can tell."""
+        run = self._host.rollouts.begun(template.uid)
+        if not under_way(run) and self.policy(ref, template) is None:
+            return None
+        if run is not None:
+            return self._permitted(ref, run, cluster)
+        base = self.base(ref, template)
+        return Permission(base) if isinstance(base, str) else base
+
+    def _permitted(self, ref: Ref, run: Rollout, cluster: str) -> Permission | Verdict:
+        """Answer from a run. A copy in a cluster that it has yet to take in stays as it is until then."""
+        member = self._fleet.get(cluster)
+        known = any(each.name == cluster for each in run.status.clusters)
+        if under_way(run) and not known and member and member.copies.get(ref.resource, ref.key):
+            return Verdict("ReleasePending", f"{run.metadata.name} has yet to take cluster {cluster} in")
+        return permission(run, cluster)
+
+    def governs(self, ref: Ref, template: Template) -> bool:
+        """Whether a release has, or may come to have, a say about a workload."""
+        run = self._host.rollouts.latest(template.uid)
+        return under_way(run) or self.policy(ref, template) is not None
+
+    def policy(self, ref: Ref, template: Template) -> Policy | None:
+        """Return the policy that a workload is released by."""
+        if drivers.of(ref.resource.group, ref.resource.kind) is None:
+            return None
+        return self._host.rollouts.policy(subject_of(ref, template.labels), template.rollout_policy)
+
+    def present(self, ref: Ref, template: Template) -> Revision | None:
+        """Return the revision that a workload is at on the host; None for a kind without pods."""
+        policies = self._host.overrides(ref.namespace)
+        key = template.uid, template.manifest
+        known = self._revisions.get(key)
+        if known is not None and _same(known[0], policies):
+            return known[1]
+        pruned = orjson.loads(template.manifest)
+        revision = revision_of(pruned, template.uid, subject_of(ref, template.labels), policies)
+        self._revisions[key] = policies, revision
+        return revision
+
+    def base(self, ref: Ref, template: Template) -> str | Verdict | None:
+        """Return the revision that clusters are at before the next run; None when none was ever noted.
+
+        When the host has lost its Rollouts, the members tell.
+        """
+        run = self._host.rollouts.begun(template.uid)
+        if run is not None:
+            return settled(run)
+        told = self._told(ref)
+        if len(told) == 1:
+            return told.pop()
+        if told:
+            return Verdict(
+                "RolloutMissing",
+                f"{ref}: its Rollout is gone from the host while clusters hold revisions "
+                f"{', '.join(sorted(told))}; restore the Rollout, or take the annotation "
+                "federation.atoll.dev/release from the copies of the revision you do not want",
+            )
+        stored = self._host.rollouts.revisions(template.uid)
+        return stored[0].revision.name if stored else None
+
+    def _told(self, ref: Ref) -> set[str]:
+        """Return the revisions that the copies say they hold."""
+        copies = [member.copies.get(ref.resource, ref.key) for member in self._fleet]
+        held = [heard(copy.copy.echo) for copy in copies if copy is not None]
+        return {may.revision for may in held if may is not None}
+
+
+def under_way(run: Rollout | None) -> bool:
+    return run is not None and run.status.phase not in TERMINAL
+
+
+def _same(before: list[OverridePolicy], now: list[OverridePolicy]) -> bool:
+    """Whether these are the very same versions of the same policies."""
+    return len(before) == len(now) and all(a is b for a, b in zip(before, now, strict=True))

@@ -1,0 +1,236 @@
+"""release: a change of a governed workload's pod template to a Rollout, and the Rollout to its end.
+
+What is permitted is written to the Rollout first; the copies are looked at when it changed, and follow it.
+Counts alone are written at a distance: what they say is in the members.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import orjson
+
+from federation.controllers.apply import Apply
+from federation.controllers.gate import Gate, under_way
+from federation.controllers.host import Host
+from federation.controllers.keys import Key
+from federation.controllers.kinds import Broken, Record, Template
+from federation.controllers.revisions import Revisions, owner
+from federation.controllers.rollouts import number
+from federation.controllers.schedule import Schedule
+from federation.controllers.symptoms import Symptoms
+from federation.kube.errors import NotFound
+from federation.kube.ref import Ref
+from federation.members.fleet import Fleet
+from federation.resources import ROLLOUT
+from policies.api.binding import ResourceReference
+from policies.api.meta import API_VERSION
+from policies.api.rollout import Rollout, RolloutPolicy, RolloutSpec, RolloutStatus, RolloutStrategy
+from policies.copies import FIELD_MANAGER
+from policies.release.permission import heard
+from policies.release.revision import WORKLOAD_LABEL
+from policies.release.run import Sight, Wish, advance, decided, steps
+from policies.selectors import matches_affinity
+from policies.workloads import drivers
+
+STATUS_MANAGER = "atoll-status"
+DISTANCE = 5.0
+"""Seconds between two writes of a Rollout's status when only counts changed."""
+EXAMINATION = 5.0
+"""Seconds between two looks at pods that do not become ready."""
+
+
+class Release:
+    """Reconciles the releases of one workload."""
+
+    def __init__(
+        self,
+        host: Host,
+        fleet: Fleet,
+        schedule: Schedule,
+        apply: Apply,
+        gate: Gate,
+    ) -> None:
+        self._host, self._fleet, self._schedule = host, fleet, schedule
+        self._apply, self._gate = apply, gate
+        self._revisions = Revisions(host)
+        self._symptoms = Symptoms()
+        self._written: dict[str, float] = {}
+        self._examined: dict[Key, float] = {}
+
+    async def __call__(self, ref: Ref) -> float | None:
+        template, record = self._schedule.decided(ref), self._host.binding(ref)
+        if template is None or template.deleting or record is None or record.deleting:
+            return None
+        run = self._host.rollouts.latest(template.uid)
+        policy = self._gate.policy(ref, template)
+        present = self._gate.present(ref, template)
+        if present is None or (policy is None and not under_way(run)):
+            return None
+        await self._revisions.keep(ref, template, present)
+        if run is None or not under_way(run):
+            run = await self._begin(ref, template, policy, present.name)
+        return await self._advance(ref, template, record, run) if run is not None else None
+
+    # A run begins
+
+    async def _begin(
+        self, ref: Ref, template: Template, policy: RolloutPolicy | Broken | None, revision: str
+    ) -> Rollout | None:
+        """Make a run if the workload is at a revision that its clusters are to get."""
+        base, last = self._gate.base(ref, template), self._host.rollouts.latest(template.uid)
+        if not isinstance(policy, RolloutPolicy) or not isinstance(base, str):
+            return None
+        if not due(last, base, revision):
+            return None
+        strategy = RolloutStrategy.model_validate(policy.spec.dump())
+        spec = RolloutSpec(
+            workload_ref=ResourceReference(
+                api_version=ref.resource.api_version,
+                kind=ref.resource.kind,
+                plural=ref.resource.plural,
+                namespace=ref.namespace,
+                name=ref.name,
+                uid=template.uid,
+            ),
+            target_revision=revision,
+            stable_revision=base,
+            strategy=strategy,
+        )
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": "Rollout",
+            "metadata": {
+                "name": f"{ref.name}-{number(last) + 1 if last else 1}",
+                "namespace": ref.namespace,
+                "labels": {WORKLOAD_LABEL: template.uid},
+                "ownerReferences": [owner(ref, template)],
+            },
+            "spec": spec.dump(),
+        }
+        answer = await self._host.api.create(ROLLOUT, manifest, manager=FIELD_MANAGER)
+        self._host.rollouts.observe_run(answer)
+        await self._tidy(ref, template, spec)
+        return Rollout.model_validate(answer)
+
+    async def _tidy(self, ref: Ref, template: Template, spec: RolloutSpec) -> None:
+        """Forget what is older than the history that the policy keeps."""
+        limit = spec.strategy.revision_history_limit
+        needed = {spec.target_revision, spec.stable_revision}
+        await self._revisions.prune(ref, template, needed, limit)
+        for run in self._host.rollouts.runs(template.uid)[: -(limit + 1)]:
+            await self._host.api.delete(ROLLOUT, run.metadata.name, ref.namespace, uid=run.metadata.uid)
+
+    # A run goes on
+
+    async def _advance(self, ref: Ref, template: Template, record: Record, run: Rollout) -> float | None:
+        waits = [await self._examine(ref, template, run)]
+        sights = {
+            target.name: self._sight(ref, target.name, target.replicas) for target in record.spec.clusters
+        }
+        wish = self._wish(ref, template, run)
+        found = advance(run.spec, run.metadata.generation, run.status, wish, sights, datetime.now(UTC))
+        waits.append(found.look_again)
+        if found.status != run.status:
+            waits.append(await self._note(run, found.status))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    async def _note(self, run: Rollout, status: RolloutStatus) -> float | None:
+        """Write a status; when it says no more than new counts, that may wait for so many seconds."""
+        now, uid = asyncio.get_running_loop().time(), run.metadata.uid
+        if decided(status) == decided(run.status):
+            pause = self._written.get(uid, -DISTANCE) + DISTANCE - now
+            if pause > 0:
+                return pause
+        self._written[uid] = now
+        await self._write(run, status)
+        return None
+
+    async def _examine(self, ref: Ref, template: Template, run: Rollout) -> float | None:
+        """Look for the cause where permitted pods do not become ready; how long until the next look."""
+        slow = {
+            cluster.name
+            for cluster in run.status.clusters
+            if cluster.state == "Releasing" and cluster.updated_ready < cluster.permitted
+        }
+        for cluster in run.status.clusters:
+            key, member = Key(cluster.name, ref), self._fleet.get(cluster.name)
+            if cluster.name not in slow:
+                self._symptoms.forget(key)
+            elif member is not None and member.available and self._due(key):
+                selector = orjson.loads(template.manifest)["spec"]["selector"]
+                await self._symptoms.look(key, member, selector, run.spec.strategy.pod_failure)
+        return EXAMINATION if slow else None
+
+    def _due(self, key: Key) -> bool:
+        """Whether the last examination is long enough ago."""
+        now = asyncio.get_running_loop().time()
+        if self._examined.get(key, -EXAMINATION) + EXAMINATION > now + 0.1:
+            return False
+        self._examined[key] = now
+        return True
+
+    async def _write(self, run: Rollout, status: RolloutStatus) -> None:
+        """Write a status; a run that somebody else wrote to meanwhile is looked at anew."""
+        metadata = run.metadata
+        body = {"metadata": {"resourceVersion": metadata.resource_version}, "status": _wire(status)}
+        try:
+            answer = await self._host.api.patch(
+                ROLLOUT, metadata.name, metadata.namespace, body,
+                subresource="status", manager=STATUS_MANAGER,
+            )  # fmt: skip
+        except NotFound:
+            return
+        self._host.rollouts.observe_run(answer)
+
+    def _wish(self, ref: Ref, template: Template, run: Rollout) -> Wish:
+        present = self._gate.present(ref, template)
+        wanted = present.name if present else run.spec.target_revision
+        queued = run.spec.strategy.on_new_revision == "Queue" and wanted != run.spec.stable_revision
+        clusters = [cluster for _, cluster in self._host.clusters.items()]
+        scopes = [
+            None
+            if step.clusters is None
+            else frozenset(c.metadata.name for c in clusters if matches_affinity(step.clusters, c))
+            for step in steps(run.spec)
+        ]
+        return Wish(run.spec.target_revision if queued else wanted, scopes)
+
+    def _sight(self, ref: Ref, cluster: str, replicas: int | None) -> Sight:
+        member, wanted = self._fleet.get(cluster), replicas or 0
+        reachable = member is not None and member.available
+        copy = member.copies.get(ref.resource, ref.key) if member else None
+        if member is None or copy is None:
+            return Sight(wanted, reachable)
+        driver = drivers.of(ref.resource.group, ref.resource.kind)
+        assert driver is not None, "only kinds with a driver are released in steps"
+        seen = driver.progress(copy.live)
+        return Sight(
+            replicas=wanted,
+            reachable=reachable,
+            holds=heard(copy.copy.echo),
+            current=seen.observed and self._apply.holds(Key(cluster, ref)),
+            total=seen.total,
+            ready=seen.ready,
+            updated=seen.updated,
+            updated_ready=seen.updated_ready,
+            failed=self._symptoms.failed.get(Key(cluster, ref), ()),
+            refused=self._apply.refusal(Key(cluster, ref)),
+        )
+
+
+def due(last: Rollout | None, base: str, revision: str) -> bool:
+    """Whether a revision is to be released: not one that clusters are at, nor one that was given up."""
+    if last is not None and last.status.phase in ("RolledBack", "Cancelled"):
+        return revision not in (last.spec.target_revision, base) or (
+            last.status.phase == "Cancelled" and revision == base
+        )
+    return revision != base
+
+
+def _wire(status: RolloutStatus) -> dict[str, object]:
+    """Return a status as a merge patch that says everything: what is not set any more is null."""
+    unset = {name for name, value in status if value is None}
+    nulls = {RolloutStatus.model_fields[name].alias or name: None for name in unset}
+    return nulls | status.model_dump(mode="json", by_alias=True, exclude_none=True)

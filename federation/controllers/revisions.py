@@ -1,0 +1,72 @@
+"""Revisions: what workloads were at, kept on the host as ControllerRevisions."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from federation.controllers.host import Host
+from federation.controllers.kinds import Template
+from federation.kube.errors import NotFound
+from federation.kube.ref import Ref
+from federation.kube.resources import Manifest
+from federation.resources import CONTROLLER_REVISIONS
+from policies.copies import FIELD_MANAGER
+from policies.release.revision import WORKLOAD_LABEL, Revision
+
+
+class Revisions:
+    """Keeps the revisions of workloads. A revision that is returned to becomes the last one again."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def keep(self, ref: Ref, template: Template, revision: Revision) -> None:
+        """Have a revision on the host, before anything is released to it."""
+        stored = self._host.rollouts.revisions(template.uid)
+        if stored and stored[-1].revision.name == revision.name:
+            return
+        number = stored[-1].number + 1 if stored else 1
+        if any(each.revision.name == revision.name for each in stored):
+            answer = await self._host.api.patch(
+                CONTROLLER_REVISIONS,
+                revision.name,
+                ref.namespace,
+                {"revision": number},
+                manager=FIELD_MANAGER,
+            )
+        else:
+            manifest = {
+                "apiVersion": "apps/v1",
+                "kind": "ControllerRevision",
+                "metadata": {
+                    "name": revision.name,
+                    "namespace": ref.namespace,
+                    "labels": {WORKLOAD_LABEL: template.uid},
+                    "ownerReferences": [owner(ref, template)],
+                },
+                "data": revision.dump(),
+                "revision": number,
+            }
+            answer = await self._host.api.create(CONTROLLER_REVISIONS, manifest, manager=FIELD_MANAGER)
+        self._host.rollouts.observe_revision(answer)
+
+    async def prune(self, ref: Ref, template: Template, needed: set[str], limit: int) -> None:
+        """Delete the oldest revisions beyond a limit, those that are needed aside."""
+        spare = [
+            each.revision.name
+            for each in self._host.rollouts.revisions(template.uid)
+            if each.revision.name not in needed
+        ]
+        for name in spare[: max(0, len(spare) - limit)]:
+            with suppress(NotFound):
+                await self._host.api.delete(CONTROLLER_REVISIONS, name, ref.namespace)
+
+
+def owner(ref: Ref, template: Template) -> Manifest:
+    """Return the owner reference by which what belongs to a workload goes with it."""
+    return {
+        "apiVersion": ref.resource.api_version,
+        "kind": ref.resource.kind,
+        "name": ref.name,
+        "uid": template.uid,
+    }

@@ -1,0 +1,152 @@
+"""Rollouts: the mirrors of what the host says of releases, and the questions asked of them.
+
+Runs, their policies, and the revisions they go between. It decides nothing and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from federation.controllers.kinds import Broken, valid
+from federation.kube.api import Api
+from federation.kube.informer import Informer
+from federation.kube.ref import Ref
+from federation.kube.resources import Key, Manifest, Resource
+from federation.resources import CLUSTER_ROLLOUT_POLICY, CONTROLLER_REVISIONS, ROLLOUT, ROLLOUT_POLICY
+from policies.api.rollout import ClusterRolloutPolicy, Rollout, RolloutPolicy
+from policies.matching import NOT_SELECTED, Subject, specificity
+from policies.release.revision import WORKLOAD_LABEL, Stored, read
+
+Policy = RolloutPolicy | Broken
+
+
+class Rollouts:
+    """`changed(ref)` names a workload whose runs changed, or the revisions they speak of; `policy_changed()`
+    is called when a policy did.
+    """
+
+    def __init__(self, api: Api, changed: Callable[[Ref], None], policy_changed: Callable[[], None]) -> None:
+        self._runs: Informer[Rollout] = Informer(api, ROLLOUT, Rollout.model_validate, self._run_changed)
+        self._revisions: Informer[Stored | None] = Informer(
+            api,
+            CONTROLLER_REVISIONS,
+            _stored,
+            self._revision_changed,
+            selector={"labelSelector": WORKLOAD_LABEL},
+        )
+        self._policies: dict[Resource, Informer[Policy]] = {
+            resource: Informer(api, resource, _policy, lambda key: policy_changed())
+            for resource in (ROLLOUT_POLICY, CLUSTER_ROLLOUT_POLICY)
+        }
+        self._changed = changed
+        self._of: defaultdict[str, dict[Key, Rollout]] = defaultdict(dict)
+        self._held: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
+        self._known: dict[Key, Rollout] = {}  # to name the workload when the object is gone
+        self._workloads: dict[Key, str] = {}
+
+    def informers(self) -> list[Informer[Any]]:
+        return [self._runs, self._revisions, *self._policies.values()]
+
+    def latest(self, uid: str) -> Rollout | None:
+        """Return the last run of a workload."""
+        return max(self._of[uid].values(), key=number, default=None) if uid in self._of else None
+
+    def begun(self, uid: str) -> Rollout | None:
+        """Return the last run of a workload that has a status; one without says nothing yet."""
+        return next((run for run in reversed(self.runs(uid)) if run.status.observed_generation), None)
+
+    def runs(self, uid: str) -> list[Rollout]:
+        """Return the runs of a workload, the first one first."""
+        return sorted(self._of[uid].values(), key=number) if uid in self._of else []
+
+    def revision(self, uid: str, name: str) -> Stored | None:
+        """Return a revision of a workload."""
+        return self._held[uid].get(name) if uid in self._held else None
+
+    def revisions(self, uid: str) -> list[Stored]:
+        """Return the revisions of a workload, the oldest first."""
+        return sorted(self._held[uid].values(), key=lambda s: s.number) if uid in self._held else []
+
+    def observe_run(self, manifest: Manifest) -> None:
+        """Take the server's answer to a write into the store."""
+        self._runs.observe(manifest)
+
+    def observe_revision(self, manifest: Manifest) -> None:
+        self._revisions.observe(manifest)
+
+    def policy(self, subject: Subject, named: str) -> Policy | None:
+        """Return the policy that a workload follows: the one its annotation names, else one that selects it.
+
+        Those of the namespace come first; among equals the more specific, then the smaller name.
+        """
+        if named:
+            return self._named(subject.namespace, named)
+        ranked = [(rank, policy) for policy in self._valid() if (rank := _rank(policy, subject)) is not None]
+        return min(ranked, key=lambda item: item[0])[1] if ranked else None
+
+    def _named(self, namespace: str, name: str) -> Policy | None:
+        found = self._policies[ROLLOUT_POLICY].get((namespace, name))
+        return found or self._policies[CLUSTER_ROLLOUT_POLICY].get(("", name))
+
+    def _valid(self) -> Iterator[RolloutPolicy]:
+        policies = (policy for informer in self._policies.values() for _, policy in informer.items())
+        yield from (policy for policy in policies if not isinstance(policy, Broken))
+
+    def _run_changed(self, key: Key) -> None:
+        run = self._runs.get(key) or self._known.pop(key)
+        runs = self._of[run.spec.workload_ref.uid]
+        if self._runs.get(key) is not None:
+            runs[key] = self._known[key] = run
+        else:
+            runs.pop(key, None)
+        self._changed(_ref(run))
+
+    def _revision_changed(self, key: Key) -> None:
+        stored = self._revisions.get(key)
+        workload = stored.workload if stored else self._workloads.pop(key, "")
+        if stored is not None:
+            self._held[workload][key[1]] = stored
+            self._workloads[key] = workload
+        else:
+            self._held[workload].pop(key[1], None)
+        if (run := self.latest(workload)) is not None:
+            self._changed(_ref(run))
+
+
+def _ref(run: Rollout) -> Ref:
+    workload = run.spec.workload_ref
+    group, _, version = workload.api_version.rpartition("/")
+    return Ref(Resource(group, version, workload.plural, workload.kind), workload.namespace, workload.name)
+
+
+def number(run: Rollout) -> int:
+    """Return the place of a run among those of its workload: the number its name ends with."""
+    _, _, digits = run.metadata.name.rpartition("-")
+    return int(digits) if digits.isdigit() else 0
+
+
+def _stored(live: Manifest) -> Stored | None:
+    """Read a ControllerRevision; None when it holds no revision of ours."""
+    metadata = live["metadata"]
+    try:
+        revision = read(metadata["name"], live.get("data") or {})
+    except (ValueError, KeyError, ValidationError):
+        return None
+    uid = (metadata.get("labels") or {}).get(WORKLOAD_LABEL, "")
+    return Stored(revision, live.get("revision", 0), uid, metadata.get("namespace", ""))
+
+
+def _policy(live: Manifest) -> Policy:
+    return valid(live, ClusterRolloutPolicy if live["kind"] == "ClusterRolloutPolicy" else RolloutPolicy)
+
+
+def _rank(policy: RolloutPolicy, subject: Subject) -> tuple[bool, int, str] | None:
+    wide = isinstance(policy, ClusterRolloutPolicy)
+    if policy.metadata.deletion_timestamp or (not wide and policy.metadata.namespace != subject.namespace):
+        return None
+    closeness = specificity(policy.spec.resource_selectors, subject)
+    return None if closeness == NOT_SELECTED else (wide, -closeness, policy.metadata.name)

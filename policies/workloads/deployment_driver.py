@@ -1,0 +1,59 @@
+"""How a Deployment is released in steps from outside: by a throttle.
+
+New pods that must stay ready for decades never become available, so the Deployment's controller stops once
+`maxUnavailable` of its pods are new: that field is the cumulative size of the step. Template and throttle go
+in one write; the other way round, old pods would be counted as unavailable. Verified on Kubernetes 1.36.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.api.meta import Manifest
+from policies.workloads.driver import Progress
+from policies.workloads.replicated import count, observed
+
+__all__ = ["FIELDS", "hold", "progress", "return_to"]
+
+FIELDS: Sequence[str] = ("minReadySeconds", "progressDeadlineSeconds", "strategy")
+_FOR_EVER = 2**31 - 1
+
+
+def hold(_: Manifest, updated: int) -> Manifest:
+    """Return the fields that let `updated` pods (at least 1) be at the template, and no more."""
+    return {
+        "minReadySeconds": _FOR_EVER - 1,  # must be less than the deadline
+        "progressDeadlineSeconds": _FOR_EVER,
+        "strategy": _rolling(updated),
+    }
+
+
+def return_to(manifest: Manifest, max_unavailable: int) -> Manifest:
+    """Return the fields that bring all pods to the template with so many down at a time.
+
+    They are said outright, also where the manifest leaves them out: the throttle must end in this very write.
+    """
+    spec = manifest["spec"]
+    return {
+        "minReadySeconds": spec.get("minReadySeconds", 0),
+        "progressDeadlineSeconds": spec.get("progressDeadlineSeconds", 600),
+        "strategy": _rolling(max_unavailable),
+    }
+
+
+def _rolling(max_unavailable: int) -> Manifest:
+    bounds = {"maxUnavailable": max(1, max_unavailable), "maxSurge": 0}
+    return {"type": "RollingUpdate", "rollingUpdate": bounds}
+
+
+def progress(projected: Manifest) -> Progress:
+    """Count as new and ready what can't be old: a Deployment's status does not tell the two apart."""
+    total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
+    updated = count(projected, "updatedReplicas")
+    return Progress(
+        observed=observed(projected),
+        total=total,
+        ready=ready,
+        updated=updated,
+        updated_ready=max(0, ready - (total - updated)),
+    )

@@ -1,0 +1,15 @@
+"""The kinds that can be released in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from policies.workloads import deployment_driver
+from policies.workloads.driver import Driver
+
+_DRIVERS: Mapping[tuple[str, str], Driver] = {("apps", "Deployment"): deployment_driver}
+
+
+def of(group: str, kind: str) -> Driver | None:
+    """Return how a kind is released in steps; None for a kind that can't be."""
+    return _DRIVERS.get((group, kind))
