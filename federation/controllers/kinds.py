@@ -18,11 +18,9 @@ from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
 from policies.api.rollout import RolloutPolicy
 from policies.matching import never_propagated
+from policies.release.choice import POLICY_ANNOTATION
 from policies.rendering import prune
 from policies.validation import validate
-
-POLICY_ANNOTATION = "federation.atoll.dev/rollout-policy"
-"""On a workload: the policy it follows, a RolloutPolicy of its namespace or else a ClusterRolloutPolicy."""
 
 P = TypeVar("P", PropagationPolicy, OverridePolicy, RolloutPolicy)
 

@@ -6,7 +6,7 @@ Runs, their policies, and the revisions they go between. It decides nothing and 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,8 +17,11 @@ from federation.kube.informer import Informer
 from federation.kube.ref import Ref
 from federation.kube.resources import Key, Manifest, Resource
 from federation.resources import CLUSTER_ROLLOUT_POLICY, CONTROLLER_REVISIONS, ROLLOUT, ROLLOUT_POLICY
+from policies.api.meta import ObjectMeta
+from policies.api.propagation import PolicyStatus
 from policies.api.rollout import ClusterRolloutPolicy, Rollout, RolloutPolicy
-from policies.matching import NOT_SELECTED, Subject, specificity
+from policies.matching import Subject
+from policies.release.choice import followed
 from policies.release.revision import WORKLOAD_LABEL, Stored, read
 
 Policy = RolloutPolicy | Broken
@@ -79,22 +82,13 @@ class Rollouts:
         self._revisions.observe(manifest)
 
     def policy(self, subject: Subject, named: str) -> Policy | None:
-        """Return the policy that a workload follows: the one its annotation names, else one that selects it.
-
-        Those of the namespace come first; among equals the more specific, then the smaller name.
-        """
-        if named:
-            return self._named(subject.namespace, named)
-        ranked = [(rank, policy) for policy in self._valid() if (rank := _rank(policy, subject)) is not None]
-        return min(ranked, key=lambda item: item[0])[1] if ranked else None
-
-    def _named(self, namespace: str, name: str) -> Policy | None:
-        found = self._policies[ROLLOUT_POLICY].get((namespace, name))
-        return found or self._policies[CLUSTER_ROLLOUT_POLICY].get(("", name))
-
-    def _valid(self) -> Iterator[RolloutPolicy]:
-        policies = (policy for informer in self._policies.values() for _, policy in informer.items())
-        yield from (policy for policy in policies if not isinstance(policy, Broken))
+        """Return the policy that a workload follows; one that it names and that is not there is broken."""
+        policies = [policy for informer in self._policies.values() for _, policy in informer.items()]
+        valid = (policy for policy in policies if not isinstance(policy, Broken))
+        if (found := followed(subject, named, valid)) is not None or not named:
+            return found
+        missing = Broken("RolloutPolicy", ObjectMeta(name=named), "does not exist", PolicyStatus())
+        return next((p for p in policies if isinstance(p, Broken) and p.metadata.name == named), missing)
 
     def _run_changed(self, key: Key) -> None:
         run = self._runs.get(key) or self._known.pop(key)
@@ -142,11 +136,3 @@ def _stored(live: Manifest) -> Stored | None:
 
 def _policy(live: Manifest) -> Policy:
     return valid(live, ClusterRolloutPolicy if live["kind"] == "ClusterRolloutPolicy" else RolloutPolicy)
-
-
-def _rank(policy: RolloutPolicy, subject: Subject) -> tuple[bool, int, str] | None:
-    wide = isinstance(policy, ClusterRolloutPolicy)
-    if policy.metadata.deletion_timestamp or (not wide and policy.metadata.namespace != subject.namespace):
-        return None
-    closeness = specificity(policy.spec.resource_selectors, subject)
-    return None if closeness == NOT_SELECTED else (wide, -closeness, policy.metadata.name)

@@ -10,7 +10,6 @@ import yaml
 
 from federation.cli.rollout.columns import columns, duration
 from federation.cli.rollout.target import Workload, live, workload_named
-from federation.controllers.kinds import POLICY_ANNOTATION
 from federation.kube.api import Api, Manifest, Resource
 from federation.kube.errors import ApiError, NotFound
 from federation.resources import CLUSTER, CLUSTER_ROLLOUT_POLICY, RESOURCE_BINDING, ROLLOUT_POLICY
@@ -19,7 +18,8 @@ from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.rollout import ClusterRolloutPolicy, RolloutPolicy, RolloutStep
 from policies.copies import binding_name
-from policies.matching import NOT_SELECTED, specificity, subject_of
+from policies.matching import subject_of
+from policies.release.choice import POLICY_ANNOTATION, followed
 from policies.release.plan import Plan, PlannedStep, plan, planned_steps
 from policies.selectors import matches_affinity
 from policies.validation import validate
@@ -131,22 +131,25 @@ def _governing(policies: Sequence[RolloutPolicy], workload: Manifest | None, mea
         names = ", ".join(map(_title, policies))
         raise ApiError(f"several policies are given ({names}) and no workload to choose by; give one")
     subject = subject_of(workload)
-    named = (workload["metadata"].get("annotations") or {}).get(POLICY_ANNOTATION)
-    ranked = []
-    for policy in policies:
-        wide = isinstance(policy, ClusterRolloutPolicy)
-        closeness = specificity(policy.spec.resource_selectors, subject)
-        within = wide or policy.metadata.namespace in ("", subject.namespace) or not subject.namespace
-        if within and (policy.metadata.name == named if named else closeness > NOT_SELECTED):
-            ranked.append(((wide, -closeness, policy.metadata.name), policy))
-    if ranked:
-        return min(ranked, key=lambda item: item[0])[1]
+    home = subject.namespace or next((p.metadata.namespace for p in policies if p.metadata.namespace), "")
+    subject, policies = subject._replace(namespace=home), [_at_home(policy, home) for policy in policies]
+    named = (workload["metadata"].get("annotations") or {}).get(POLICY_ANNOTATION, "")
+    if (found := followed(subject, named, policies)) is not None:
+        return found
     why = f"its annotation names {named}" if named else "none selects it"
     name = f"{subject.kind.lower()}/{subject.name}"
     raise ApiError(
         f"{name}: no RolloutPolicy governs it ({why}), so a change goes to all its clusters at once; "
         "--policy FILE plans with another policy"
     )
+
+
+def _at_home(policy: RolloutPolicy, namespace: str) -> RolloutPolicy:
+    """Put a policy whose file leaves the namespace to kubectl beside the workload."""
+    if policy.metadata.namespace or isinstance(policy, ClusterRolloutPolicy):
+        return policy
+    metadata = policy.metadata.model_copy(update={"namespace": namespace})
+    return policy.model_copy(update={"metadata": metadata})
 
 
 async def _workload(api: Api, what: str | None, namespace: str, given: Given) -> tuple[Workload, Manifest]:

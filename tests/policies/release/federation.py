@@ -72,6 +72,17 @@ class Federation:
         for kept in (self.sizes, self.members, self.links):
             del kept[name]
 
+    def supersede(self, spec: RolloutSpec) -> None:
+        """Have the host at another revision: the run ends, and a new one begins."""
+        self.wanted = spec.target_revision
+        self.tick()
+        assert self.status.phase == "Superseded"
+        self.spec, self.status, self.granted = spec, RolloutStatus(), {}
+
+    def forget(self) -> None:
+        """Lose the status of the run, as with a host that was restored from a backup."""
+        self.status = RolloutStatus()
+
     @property
     def over(self) -> bool:
         return self.status.phase in TERMINAL
@@ -169,7 +180,7 @@ class Federation:
         return [f"{down} down, {self.status.max_unavailable} allowed"]
 
     def _may(self, name: str, permit: RolloutCluster | None) -> int:
-        """A permission shrinks only when a cluster is scaled in, or goes back; until it is, the last stands."""
+        """Permissions shrink only where a cluster is scaled in or goes back; until then the last stands."""
         member, may = self.members[name], 0
         if permit is not None:
             may = permit.replicas if permit.state == "Released" else permit.permitted
