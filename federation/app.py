@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
+from federation.controllers.events import Events
 from federation.controllers.gate import Gate
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
@@ -22,6 +24,7 @@ from federation.controllers.kinds import Broken
 from federation.controllers.observe import Observe
 from federation.controllers.release import Release
 from federation.controllers.report import Report, override_key, policy_keys
+from federation.controllers.rollout_policies import RolloutPolicies
 from federation.controllers.schedule import Schedule
 from federation.controllers.writer import Writer
 from federation.kube.api import Api
@@ -34,8 +37,10 @@ from federation.members.fleet import Connect, Fleet
 from federation.metrics import Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
+from policies.api.rollout import Rollout, RolloutStatus
 from policies.matching import group_of
 from policies.overriders import concerns
+from policies.release.news import news
 from policies.verdicts import Verdict, deletions_held
 
 log = logging.getLogger(__name__)
@@ -65,7 +70,8 @@ class Federation:
         self._applying = Apply(
             self.host, self.fleet, self._scheduling, writer, self._kept, self._gate, self.applies.look
         )
-        releasing = Release(self.host, self.fleet, self._scheduling, self._applying, self._gate)
+        told = self._told(Events(api, settings.identity))
+        releasing = Release(self.host, self.fleet, self._scheduling, self._applying, self._gate, told)
         self._observing = Observe(
             self.host,
             self.fleet,
@@ -84,6 +90,9 @@ class Federation:
         )
         self.release = Controller("release", releasing, workers=workers, observe=observe, fields=_object)
         self.report = Controller("report", self._reporting, workers=2, observe=observe)
+        self.rollout_policies = Controller(
+            "rollout-policies", RolloutPolicies(self.host), workers=2, observe=observe
+        )
         self._connecting = Clusters(self.host, self.fleet, self._held, self.health_changed)
         self.clusters = Controller(
             "clusters", self._connecting, workers=4, observe=observe, fields=lambda name: {"cluster": name}
@@ -98,7 +107,7 @@ class Federation:
             group.create_task(self.host.run(), name="host")
             await self.host.synced()
             gc.freeze()  # what a first list brings lives long: keep the collector from walking it
-            for controller in (self.clusters, self.schedule, self.release, self.observe, self.report):
+            for controller in self._controllers():
                 group.create_task(controller.run(), name=controller.name)
             self.ready.set()
             log.info(
@@ -111,6 +120,26 @@ class Federation:
                 await asyncio.sleep(CLUSTER_PERIOD)
                 for _, name in self.host.clusters.keys():
                     self.clusters.queue.add(name)
+
+    def _controllers(self) -> list[Controller[Any]]:
+        return [
+            self.clusters,
+            self.schedule,
+            self.release,
+            self.observe,
+            self.report,
+            self.rollout_policies,
+        ]
+
+    def _told(self, events: Events) -> Callable[[Rollout, RolloutStatus], Awaitable[None]]:
+        """Return who is told of a run's new status: people by Events, Prometheus by counts."""
+
+        async def told(before: Rollout, after: RolloutStatus) -> None:
+            self._metrics.released(before.status, after)
+            for each in news(before.status, after):
+                await events.tell(before, each)
+
+        return told
 
     async def _connect(self, name: str, kubeconfig: dict[str, Any]) -> Api:
         configuration = await from_dict(kubeconfig)
@@ -184,7 +213,8 @@ class Federation:
         self.release.queue.add(ref)
         self._look_at_copies(ref)
 
-    def rollout_policy_changed(self) -> None:
+    def rollout_policy_changed(self, key: PolicyKey) -> None:
+        self.rollout_policies.queue.add(key)
         for ref, _ in self.host.bound():
             self._release(ref)
 

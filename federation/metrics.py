@@ -8,6 +8,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from policies.api.rollout import RolloutStatus
+from policies.release.telling import TERMINAL
+
 _SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -41,6 +44,20 @@ class Metrics:
         self._leading = Gauge(
             "atoll_leading", "1 while this process holds the lease.", registry=self._registry
         )
+
+        self._rollouts = Counter(
+            "atoll_rollouts_total", "Rollouts that ended.", ("result",), registry=self._registry
+        )
+        self._steps = Counter(
+            "atoll_rollout_steps_total", "Steps of Rollouts that were finished.", registry=self._registry
+        )
+
+    def released(self, before: RolloutStatus, after: RolloutStatus) -> None:
+        """Count what a Rollout came to."""
+        finished = [sum(step.finish_time is not None for step in status.steps) for status in (before, after)]
+        self._steps.inc(max(0, finished[1] - finished[0]))
+        if after.phase in TERMINAL and before.phase not in TERMINAL:
+            self._rollouts.labels(after.phase).inc()
 
     def reconciled(self, controller: str, seconds: float, outcome: str) -> None:
         self._reconciles.labels(controller, outcome).observe(seconds)

@@ -7,6 +7,7 @@ Counts alone are written at a distance: what they say is in the members.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import orjson
@@ -51,9 +52,11 @@ class Release:
         schedule: Schedule,
         apply: Apply,
         gate: Gate,
+        told: Callable[[Rollout, RolloutStatus], Awaitable[None]],
     ) -> None:
+        """`told(run, status)` is called after a run's next status was written."""
         self._host, self._fleet, self._schedule = host, fleet, schedule
-        self._apply, self._gate = apply, gate
+        self._apply, self._gate, self._told = apply, gate, told
         self._revisions = Revisions(host)
         self._symptoms = Symptoms()
         self._written: dict[str, float] = {}
@@ -145,6 +148,7 @@ class Release:
                 return pause
         self._written[uid] = now
         await self._write(run, status)
+        await self._told(run, status)
         return None
 
     async def _examine(self, ref: Ref, template: Template, run: Rollout) -> float | None:

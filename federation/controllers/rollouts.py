@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,14 +26,15 @@ from policies.release.choice import followed
 from policies.release.revision import WORKLOAD_LABEL, Stored, read
 
 Policy = RolloutPolicy | Broken
+PolicyChanged = Callable[[tuple[Resource, Key]], None]
 
 
 class Rollouts:
-    """`changed(ref)` names a workload whose runs changed, or the revisions they speak of; `policy_changed()`
-    is called when a policy did.
+    """`changed(ref)` names a workload whose runs changed, or the revisions they speak of;
+    `policy_changed(key)` names a policy that did.
     """
 
-    def __init__(self, api: Api, changed: Callable[[Ref], None], policy_changed: Callable[[], None]) -> None:
+    def __init__(self, api: Api, changed: Callable[[Ref], None], policy_changed: PolicyChanged) -> None:
         self._runs: Informer[Rollout] = Informer(api, ROLLOUT, Rollout.model_validate, self._run_changed)
         self._revisions: Informer[Stored | None] = Informer(
             api,
@@ -42,7 +44,7 @@ class Rollouts:
             selector={"labelSelector": WORKLOAD_LABEL},
         )
         self._policies: dict[Resource, Informer[Policy]] = {
-            resource: Informer(api, resource, _policy, lambda key: policy_changed())
+            resource: Informer(api, resource, _policy, partial(_named, policy_changed, resource))
             for resource in (ROLLOUT_POLICY, CLUSTER_ROLLOUT_POLICY)
         }
         self._changed = changed
@@ -73,6 +75,13 @@ class Rollouts:
     def revisions(self, uid: str) -> list[Stored]:
         """Return the revisions of a workload, the oldest first."""
         return sorted(self._held[uid].values(), key=lambda s: s.number) if uid in self._held else []
+
+    def stored_policy(self, key: tuple[Resource, Key]) -> Policy | None:
+        return self._policies[key[0]].get(key[1])
+
+    def observe_policy(self, resource: Resource, manifest: Manifest) -> None:
+        """Take the server's answer to a status write into the store."""
+        self._policies[resource].observe(manifest)
 
     def observe_run(self, manifest: Manifest) -> None:
         """Take the server's answer to a write into the store."""
@@ -115,6 +124,10 @@ def _ref(run: Rollout) -> Ref:
     workload = run.spec.workload_ref
     group, _, version = workload.api_version.rpartition("/")
     return Ref(Resource(group, version, workload.plural, workload.kind), workload.namespace, workload.name)
+
+
+def _named(changed: PolicyChanged, resource: Resource, key: Key) -> None:
+    changed((resource, key))
 
 
 def number(run: Rollout) -> int:
