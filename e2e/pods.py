@@ -1,9 +1,11 @@
-"""What the pods of a workload did, from the watches of the members: every state there was."""
+"""What the pods of a workload did, from the watches of the members: every state there was, and whether its
+Rollouts had permitted it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +13,9 @@ from federation.kube.resources import Manifest, Resource
 from tests.federated import Cluster
 
 PODS = Resource("", "v1", "pods", "Pod")
+
+Permitted = Callable[[str, str], Awaitable[int | None]]
+"""Asks the host how many pods of a cluster may be at an image; None when no Rollout speaks of it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,15 @@ class Moment:
 class Footage:
     """The moments of a block, in order."""
 
+    permitted: Permitted
     pods: dict[str, dict[str, tuple[str, bool]]] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
     rolling: bool = False
     """The pods of all members were listed: what comes is news."""
+    known: dict[tuple[str, str], int] = field(default_factory=dict)
+    """By cluster and image: the most pods that were ever permitted."""
+    beyond: list[tuple[str, str, int, int]] = field(default_factory=list)
+    """Cluster, image, pods and what was permitted, wherever there were more pods than that."""
 
     def take(self, cluster: str, event: str, pod: Manifest) -> None:
         held, name = self.pods.setdefault(cluster, {}), pod["metadata"]["name"]
@@ -43,6 +53,17 @@ class Footage:
         if self.rolling:
             self.moments.append(self._moment())
 
+    async def check(self, cluster: str) -> None:
+        """Compare a cluster with what is permitted; the host is asked again when it seems too much."""
+        for (where, image), pods in self._moment().there.items():
+            if where != cluster or pods <= self.known.get((where, image), 0):
+                continue
+            permitted = await self.permitted(cluster, image)
+            if permitted is not None:
+                self.known[where, image] = max(permitted, self.known.get((where, image), 0))
+                if pods > self.known[where, image]:
+                    self.beyond.append((cluster, image, pods, self.known[where, image]))
+
     def _moment(self) -> Moment:
         there: dict[tuple[str, str], int] = {}
         for where, pods in self.pods.items():
@@ -51,15 +72,25 @@ class Footage:
         ready = sum(is_ready for pods in self.pods.values() for _, is_ready in pods.values())
         return Moment(there, ready)
 
+    def now(self, image: str, cluster: str | None = None) -> int:
+        """How many pods are at an image."""
+        return self._moment().at(image, cluster)
+
+    def most(self, image: str, cluster: str | None = None) -> int:
+        """How many pods were at an image at a time."""
+        return max((moment.at(image, cluster) for moment in self.moments), default=0)
+
     @property
     def fewest_ready(self) -> int:
         return min(moment.ready for moment in self.moments)
 
 
 @asynccontextmanager
-async def filmed(members: Mapping[str, Cluster], namespace: str) -> AsyncIterator[Footage]:
+async def filmed(
+    members: Mapping[str, Cluster], namespace: str, permitted: Permitted
+) -> AsyncIterator[Footage]:
     """Watch the pods of a namespace in all members for the time of a block."""
-    footage = Footage()
+    footage = Footage(permitted)
     versions = {name: await _listed(name, member, namespace, footage) for name, member in members.items()}
     footage.rolling = True
     tasks = [
@@ -71,8 +102,9 @@ async def filmed(members: Mapping[str, Cluster], namespace: str) -> AsyncIterato
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    assert all(task.cancelled() for task in tasks), "a watch ended early: the footage has a gap"
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    early = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
+    assert not early, f"the footage has a gap: {early}"
 
 
 async def _listed(name: str, member: Cluster, namespace: str, footage: Footage) -> str:
@@ -91,6 +123,7 @@ async def _follow(name: str, member: Cluster, namespace: str, version: str, foot
                 version = event.manifest["metadata"]["resourceVersion"]
                 if event.type in ("ADDED", "MODIFIED", "DELETED"):
                     footage.take(name, event.type, event.manifest)
+                    await footage.check(name)
 
 
 def _is_ready(pod: Manifest) -> bool:

@@ -2,94 +2,119 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
 
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.pods import Footage, filmed
-from federation.kube.resources import Manifest, Resource
-from tests.federated import (
-    A_DEPLOYMENT,
-    DEPLOYMENTS,
-    GROUP,
-    POLICIES,
-    Cluster,
-    condition,
-    deployment,
-    policy,
-)
+from e2e.releases import DONE, NEW, OLD, SHARES, WEB, Web, image_of, within_bounds
+from tests.federated import DEPLOYMENTS, GROUP, OVERRIDES
 
 pytestmark = pytest.mark.timeout(300)
 
-ROLLOUTS = Resource(GROUP, "v1alpha1", "rollouts", "Rollout")
-ROLLOUT_POLICIES = Resource(GROUP, "v1alpha1", "rolloutpolicies", "RolloutPolicy")
-OLD, NEW = "registry.example/web:1", "registry.example/web:2"
-SHARES = {"m1": 5, "m2": 3, "m3": 2}
-
-
-def rollout_policy(namespace: str, **strategy: Any) -> Manifest:
-    return {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "RolloutPolicy",
-        "metadata": {"name": "steps", "namespace": namespace},
-        "spec": {"resourceSelectors": [A_DEPLOYMENT], **strategy},
-    }
-
-
-def placed() -> Manifest:
-    """Ten replicas as SHARES say."""
-    weights = [{"targetCluster": {"clusterNames": [name]}, "weight": share} for name, share in SHARES.items()]
-    return {"replicaScheduling": {"weightPreference": {"staticWeightList": weights}}}
-
-
-async def begin(fleet: Fleet, namespace: str, **strategy: Any) -> dict[str, Manifest]:
-    """Run the old image everywhere, governed by a strategy; the specs that the members have then."""
-    await fleet.host.apply(POLICIES, policy("web", namespace, A_DEPLOYMENT, placement=placed()))
-    await fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(namespace, **strategy))
-    await fleet.host.apply(DEPLOYMENTS, deployment("web", namespace, replicas=10, image=OLD))
-    return {name: await _running(member, namespace, SHARES[name]) for name, member in fleet.members.items()}
-
-
-async def _running(member: Cluster, namespace: str, pods: int) -> Manifest:
-    """Wait until so many pods are ready; the spec there is then."""
-    live = await member.until(
-        DEPLOYMENTS, "web", namespace, lambda d: d and d.get("status", {}).get("readyReplicas") == pods
-    )
-    spec: Manifest = live["spec"]
-    return spec
-
-
-async def release(fleet: Fleet, namespace: str, image: str = NEW) -> None:
-    await fleet.host.apply(DEPLOYMENTS, deployment("web", namespace, replicas=10, image=image))
-
-
-def image_of(spec: Manifest) -> str:
-    image: str = spec["template"]["spec"]["containers"][0]["image"]
-    return image
-
-
-def never_more_down(footage: Footage, allowed: int) -> None:
-    assert footage.fewest_ready >= 10 - allowed, f"{10 - footage.fewest_ready} were down, {allowed} allowed"
-
 
 async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str) -> None:
-    before = await begin(
-        fleet,
-        namespace,
-        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}],
-        maxUnavailable=2,
+    web = Web(fleet, namespace)
+    before = await web.begin(
+        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
     )
-    async with filmed(fleet.members, namespace) as footage:
-        await release(fleet, namespace)
-        run = await fleet.host.until(
-            ROLLOUTS, "web-1", namespace, lambda r: r and condition(r, "Completed") == "True", seconds=90
-        )
-    never_more_down(footage, 2)
-    assert [step["target"] for step in run["status"]["steps"]] == [1, 5, 10]
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=2)
+    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
     for name, member in fleet.members.items():
         live = await member.get(DEPLOYMENTS, "web", namespace)
         assert live is not None
-        assert image_of(live["spec"]) == NEW
+        assert image_of(live) == NEW
         assert live["spec"] | {"template": None} == before[name] | {"template": None}
-    await fleet.kubectl("host", "-n", namespace, "rollout", "status", "deployment/web", "--timeout=30s")
+    await fleet.kubectl("host", "-n", namespace, "rollout", "status", WEB, "--timeout=30s")
+
+
+async def test_ten_batches_add_a_tenth_of_the_pods_each(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(batches=10)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=1)
+    assert [step["target"] for step in run["steps"]] == list(range(1, 11))
+    await web.is_everywhere(NEW)
+
+
+async def test_a_canary_cluster_comes_first_and_the_others_after_approval(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    canary = {"name": "canary", "clusters": {"clusterNames": ["m3"]}, "approval": "Manual"}
+    await web.begin(steps=[canary | {"updated": "100%"}, {"updated": "100%"}], maxUnavailable=3)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        assert {name: footage.most(NEW, name) for name in SHARES} == {"m1": 0, "m2": 0, "m3": 2}
+        await web.verb("approve")
+        await web.reaches("Completed")
+    within_bounds(footage, down=3)
+    await web.is_everywhere(NEW)
+
+
+async def test_a_pause_in_mid_step_holds_until_it_is_resumed(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=1)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.run(1, lambda status: status["permitted"] >= 2)
+        await web.steer(1, paused=True)
+        paused = await web.reaches("Paused")
+        await web.is_looked_at_again()
+        assert footage.most(NEW) <= paused["permitted"] < 10
+        await web.verb("resume")
+        await web.reaches("Completed")
+    within_bounds(footage, down=1)
+    await web.is_everywhere(NEW)
+
+
+async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=[{"updated": 5, "approval": "Manual"}, {"updated": "100%"}])
+    await web.change(NEW)
+    waiting = asyncio.create_task(
+        fleet.kubectl("host", "-n", namespace, "rollout", "status", WEB, f"--timeout={DONE:.0f}s")
+    )
+    await web.reaches("AwaitingApproval")
+    assert not waiting.done()
+    await web.verb("approve")
+    assert "successfully rolled out" in await waiting
+    await web.is_everywhere(NEW)
+
+
+async def test_an_override_that_changes_the_image_of_one_cluster_is_released_in_steps(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=[{"updated": "10%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=1)
+    async with web.filmed() as footage:
+        await fleet.host.apply(OVERRIDES, _other_image_in("m2", namespace))
+        await web.reaches("AwaitingApproval")
+        assert footage.now(NEW) <= 1
+        await web.verb("approve")
+        await web.reaches("Completed")
+    within_bounds(footage, down=1)
+    for name, pods in SHARES.items():
+        await web.is_everywhere(NEW if name == "m2" else OLD, {name: pods})
+
+
+def _other_image_in(cluster: str, namespace: str) -> dict[str, object]:
+    replaced = {"component": "Tag", "operator": "replace", "value": NEW.rpartition(":")[2]}
+    rule = {"targetCluster": {"clusterNames": [cluster]}, "overriders": {"imageOverrider": [replaced]}}
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "OverridePolicy",
+        "metadata": {"name": "image", "namespace": namespace},
+        "spec": {
+            "resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}],
+            "overrideRules": [rule],
+        },
+    }

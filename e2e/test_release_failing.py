@@ -1,0 +1,156 @@
+"""Releases that go wrong: bad pods, members that are away, a controller that is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import pytest
+
+from e2e.fleet import Fleet
+from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
+from federation.kube.resources import Manifest
+from federation.sandbox.sandbox import CONTROLLER
+from tests.federated import DEPLOYMENTS, Cluster
+
+pytestmark = pytest.mark.timeout(300)
+
+NOTICED = 30.0
+"""Seconds in which pods that crash are noticed."""
+SEED, MANY = 20, 3
+TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
+
+
+async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        halted = await web.reaches("Halted", seconds=NOTICED)
+        assert halted["reason"] == "PodsFailed"
+        assert await web.exit_code() == 2
+        await web.is_looked_at_again()
+        assert footage.most(NEW) == 2
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=2 + 3)  # what was down already, and one at a time in each cluster
+    assert footage.most(NEW) == 2
+
+
+async def test_a_failed_revision_is_rolled_back_and_not_tried_again_until_it_is_mended(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2, onFailure="Rollback")
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+        await web.is_looked_at_again()
+        assert await web.runs() == ["web-1"]
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    assert footage.beyond == []
+    assert footage.most(NEW) == 2
+    await web.is_everywhere(NEWER)
+
+
+async def test_a_release_waits_for_a_member_that_stops_in_mid_batch(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=[{"updated": 5}, {"updated": "100%"}], maxUnavailable=1)
+    async with web.filmed("m1", "m2") as footage:
+        await web.change(NEW)
+        await web.run(1, lambda status: status["permitted"] >= 1)
+        async with fleet.outage("m3"):
+            waiting = await web.run(1, lambda status: _is_stuck_without(status, "m3"))
+            assert waiting["phase"] == "Releasing"
+        await web.reaches("Completed")
+    within_bounds(footage, down=1, ready=8)
+    await web.is_everywhere(NEW)
+
+
+async def test_a_member_that_is_away_is_skipped_and_catches_up_when_it_is_back(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    away = {"policy": "SkipCluster", "graceSeconds": 1}
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2, unreachable=away)
+    async with web.filmed("m1", "m2") as footage:
+        async with fleet.outage("m3"):
+            await web.change(NEW)
+            done = await web.reaches("Completed")
+            assert done["reason"] == "PartiallyReleased"
+        await web.is_everywhere(NEW)
+    within_bounds(footage, down=2, ready=8)
+
+
+async def test_a_controller_killed_every_second_ends_where_one_that_lives_does(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=[{"updated": "30%"}, {"updated": "60%"}, {"updated": "100%"}], maxUnavailable=1)
+    async with AsyncExitStack() as stack:
+        templates = {
+            name: await stack.enter_async_context(_templates(member, namespace))
+            for name, member in fleet.members.items()
+        }
+        footage = await stack.enter_async_context(web.filmed())
+        over = asyncio.Event()
+        killing = asyncio.create_task(_killed_until(over, fleet))
+        try:
+            await web.change(NEW)
+            run = await web.reaches("Completed", seconds=2 * DONE)
+        finally:
+            over.set()
+            times = await killing
+        await web.is_everywhere(NEW)
+    assert times >= MANY
+    within_bounds(footage, down=1)
+    assert [step["target"] for step in run["steps"]] == [3, 6, 10]
+    assert await web.runs() == ["web-1"]
+    assert templates == {name: [OLD, NEW] for name in SHARES}, "a template was written again, or went back"
+
+
+def _is_stuck_without(status: Manifest, cluster: str) -> bool:
+    """Whether the others have all that the step wants of them, and only one cluster is waited for."""
+    there = [each for each in status["clusters"] if each["name"] != cluster]
+    away = next(each for each in status["clusters"] if each["name"] == cluster)
+    return bool(away.get("awaySince")) and all(c["updatedReady"] == c["target"] for c in there)
+
+
+async def _killed_until(over: asyncio.Event, fleet: Fleet) -> int:
+    """kill -9 the controller about a second after it leads, again and again; how often."""
+    points, times = random.Random(SEED), 0
+    while not over.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), points.uniform(0, 2))
+        fleet.kill_controller()
+        times += 1
+        await fleet.start(CONTROLLER)
+    return times
+
+
+@asynccontextmanager
+async def _templates(member: Cluster, namespace: str) -> AsyncIterator[list[str]]:
+    """Note the image of each pod template that is written to a member, for the time of a block."""
+    images = [image_of(await member.api.get(DEPLOYMENTS, "web", namespace))]
+    version = await member.api.latest(DEPLOYMENTS)
+
+    async def follow() -> None:
+        async with member.api.watch(DEPLOYMENTS, version, namespace=namespace) as events:
+            async for event in events:
+                if event.type == "MODIFIED" and image_of(event.manifest) != images[-1]:
+                    images.append(image_of(event.manifest))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield images
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
