@@ -191,7 +191,6 @@ class Release:
     def _wish(self, ref: Ref, template: Template, run: Rollout) -> Wish:
         present = self._gate.present(ref, template)
         wanted = present.name if present else run.spec.target_revision
-        queued = run.spec.strategy.on_new_revision == "Queue" and wanted != run.spec.stable_revision
         clusters = [cluster for _, cluster in self._host.clusters.items()]
         scopes = [
             None
@@ -199,7 +198,7 @@ class Release:
             else frozenset(c.metadata.name for c in clusters if matches_affinity(step.clusters, c))
             for step in steps(run.spec)
         ]
-        return Wish(run.spec.target_revision if queued else wanted, scopes)
+        return Wish(wanted, scopes)
 
     def _sight(self, ref: Ref, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0
@@ -226,10 +225,14 @@ class Release:
 
 def due(last: Rollout | None, base: str, revision: str) -> bool:
     """Whether a revision is to be released: not one that clusters are at, nor one that was given up."""
-    if last is not None and last.status.phase in ("RolledBack", "Cancelled"):
-        return revision not in (last.spec.target_revision, base) or (
-            last.status.phase == "Cancelled" and revision == base
-        )
+    if last is None:
+        return revision != base
+    if revision in last.status.rejected_revisions:
+        return False
+    if last.status.phase == "Cancelled":  # clusters are between two revisions: its target was given up
+        return revision != last.spec.target_revision
+    if last.status.phase == "RolledBack":
+        return revision not in (last.spec.target_revision, base)
     return revision != base
 
 

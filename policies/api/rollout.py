@@ -381,6 +381,8 @@ class RolloutStatus(Model):
     """Both, as `3/10`."""
     retries: int = 0
     """How many retries were carried out."""
+    rejected_revisions: Annotated[list[Name], Field(max_length=20)] = []
+    """Revisions that came during the run and are not released, as `onNewRevision` is Reject."""
     replicas: int = 0
     """How many pods are wanted in all clusters."""
     target: int = 0

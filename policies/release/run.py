@@ -30,7 +30,7 @@ from policies.release.waves import Berth, grants
 from policies.verdicts import Verdict
 
 M = TypeVar("M", bound=Model)
-_FAILED_PODS_SHOWN = 20
+_FAILED_PODS_SHOWN, _REJECTED_KEPT = 20, 20
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -92,7 +92,10 @@ def advance(
         return Next(before, None)
     run = _Run(spec, before, wish, sights, now)
     run.meet()
-    if wish.revision not in (spec.target_revision, spec.stable_revision):
+    newer = wish.revision not in (spec.target_revision, spec.stable_revision)
+    if newer and spec.strategy.on_new_revision == "Reject":
+        run.reject(wish.revision)
+    if newer and spec.strategy.on_new_revision == "Supersede":
         run.say("Superseded", "NewRevision", f"the workload is at revision {wish.revision} now")
     elif before.phase == "RollingBack":
         run.roll_back(Verdict(before.reason, before.message))
@@ -154,6 +157,7 @@ class _Run:
     step: int = 0
     progress_time: str | None = None
     retries: int = 0
+    rejected: tuple[str, ...] = ()
     phase: Phase = "Pending"
     verdict: Verdict = field(default_factory=lambda: Verdict("", ""))
     look_again: float | None = None
@@ -163,7 +167,7 @@ class _Run:
         self.plan = steps(self.spec)
         self.step, self.progress = before.current_step, list(before.steps)
         self.progress_time, self.retries = before.progress_time, before.retries
-        self.failed = tuple(before.failed_pods)
+        self.failed, self.rejected = tuple(before.failed_pods), tuple(before.rejected_revisions)
 
     # Seeing
 
@@ -451,6 +455,11 @@ class _Run:
             return False
         return self._passed(self.progress_time, self.spec.strategy.progress_deadline_seconds)
 
+    def reject(self, revision: str) -> None:
+        """Note a revision that is not to be released."""
+        if revision not in self.rejected:
+            self.rejected = (*self.rejected, revision)[-_REJECTED_KEPT:]
+
     def stay(self) -> None:
         """Remain as it is: only what is seen of the clusters changes."""
         self.say(self.before.phase, self.before.reason, self.before.message)
@@ -524,6 +533,7 @@ class _Run:
             total_steps=len(self.plan),
             step=f"{self.step}/{len(self.plan)}",
             retries=self.retries,
+            rejected_revisions=list(self.rejected),
             replicas=self._sum("replicas"),
             target=self._sum("target"),
             permitted=self._sum("permitted"),

@@ -12,8 +12,10 @@ from collections.abc import Collection, Iterator, Sequence
 from policies.api.meta import GROUP
 from policies.api.propagation import ClusterAffinity
 from policies.api.rollout import PERCENTAGE, Rollout, RolloutPolicy, RolloutStep, RolloutStrategy
+from policies.matching import group_of
 from policies.validation import selection
 from policies.validation.findings import Advice, Denial, Finding
+from policies.workloads import drivers
 
 
 def check_policy(policy: RolloutPolicy, clusters: Collection[str] | None) -> Iterator[Finding]:
@@ -22,6 +24,13 @@ def check_policy(policy: RolloutPolicy, clusters: Collection[str] | None) -> Ite
     yield from selection.resource_selectors(
         "spec.resourceSelectors", selectors, "RolloutPolicy", policy.metadata.namespace
     )
+    for i, selector in enumerate(selectors):
+        if drivers.of(group_of(selector.api_version), selector.kind) is None:
+            yield Denial(
+                f"spec.resourceSelectors[{i}].kind",
+                f"{selector.kind} can't be released in steps yet",
+                "select Deployments of apps/v1; other kinds change in all clusters at once",
+            )
     if not selectors:
         yield Advice(
             "spec.resourceSelectors",

@@ -221,6 +221,16 @@ def test_another_revision_on_the_host_supersedes() -> None:
     assert play.look().phase == "Superseded"
 
 
+@pytest.mark.parametrize(("then", "noted"), [("Queue", []), ("Reject", ["v3"])])
+def test_another_revision_waits_or_is_refused_if_the_strategy_says_so(then: str, noted: list[str]) -> None:
+    play = Play(spec(batches=2, onNewRevision=then), {"a": 4})
+    play.look()
+    play.revision = "v3"
+    assert play.look(10).phase == "Completed"
+    assert play.may("a") == Permission("v2")
+    assert play.status.rejected_revisions == noted
+
+
 def test_a_run_takes_clusters_in_as_they_say_they_are() -> None:
     play = Play(spec(batches=2), {"a": 4, "b": 4})
     play.see("a", holds=Permission("v0", 2), current=False)
