@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from federation.controllers import apply, observe, report, withdraw
+from federation.controllers import apply, observe, release, report, withdraw
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
 from tests.servers import Fleet, running_fleet
@@ -30,6 +30,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (apply, "UNSYNCED_RECHECK", 0.2),
         (observe, "DISTANCE", 0.05),
         (observe, "PATIENCE", 0.5),
+        (release, "DISTANCE", 0.1),
         (report, "SETTLE", 0.1),
         (report, "LONGEST", 0.5),
         (report, "RECHECK", 2.0),

@@ -7,7 +7,7 @@ has was deleted in a member on the way. Any scenario will do: see `Scenario`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +15,12 @@ from uuid import uuid4
 
 from federation.app import Federation
 from federation.kube.config import from_dict
+from federation.kube.resources import Manifest
 from federation.metrics import Metrics
 from federation.settings import Settings
+from tests.crash.deployments import DeploymentController
 from tests.crash.state import State, collect, difference
-from tests.crash.tap import BEGINNING, Perturbation, Tap, TappedApi
+from tests.crash.tap import BEGINNING, Perturbation, Tap, TappedApi, Written
 from tests.crash.witness import Witness
 from tests.crash.world import World, clear
 from tests.federated import condition
@@ -35,6 +37,8 @@ HOLD = 1.0
 
 Step = Callable[[World, str], Awaitable[None]]
 """What a user does in a namespace."""
+Law = Callable[[Sequence[Written]], None]
+"""Raises AssertionError when what was written, in this order, is not as it must be."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Scenario:
     """`setup` is done and settles before the harm; `act` is done while the controller comes to harm.
 
     `meanwhile` is done right after the harm, or, if that does not come, when all has settled after `act`.
+    Each of `then` waits for what it needs, and is done when all has settled; the harm may come there, too.
     `expect` raises AssertionError when a state is not what the scenario must end in. What the end has is
     never deleted on the way, save the (cluster, `plural/name`) of `passing`.
     """
@@ -51,9 +56,12 @@ class Scenario:
     act: Step
     expect: Callable[[State], None]
     meanwhile: Step | None = None
+    then: tuple[Step, ...] = ()
     passing: frozenset[tuple[str, str]] = frozenset()
     restore: Step | None = None
     """Puts back what outlives the namespace."""
+    law: Law | None = None
+    """What holds on the way. Where there is a law, the controller of Deployments is played in the members."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,9 @@ class Recorded:
     writes: tuple[str, ...]
 
     def points(self) -> list[tuple[str, Perturbation]]:
-        """Return every harm at every write, and before the first."""
-        everywhere = [(write, perturbation) for write in self.writes for perturbation in Perturbation]
+        """Return every harm at every write, and before the first; Events are told on the side of all that."""
+        writes = [write for write in self.writes if "/events #" not in write]
+        everywhere = [(write, perturbation) for write in writes for perturbation in Perturbation]
         return [(BEGINNING, p) for p in Perturbation if p is not Perturbation.KILL_AFTER] + everywhere
 
     def sample(self, runs: int) -> list[tuple[str, Perturbation]]:
@@ -130,6 +139,7 @@ class Run:
         self.tap = Tap(self._namespace, world.latest, point, perturbation)
         self._controller = _Incarnation(world, self.tap)
         self._witness = Witness(world.members, self._namespace)
+        self._played = DeploymentController(world.members, self._namespace, self._play)
 
     async def record(self) -> Recorded:
         """Run undisturbed; then start a new controller, which must find nothing to do."""
@@ -137,9 +147,10 @@ class Run:
             start = await self._begin(None)
             await self._act()
             await self._meanwhile()
+            await self._then()
             end = await self._settled(self._holds, LONG_QUIET)
             self._scenario.expect(end)
-            self._check_deletions(end)
+            self._check_way(end)
             writes = tuple(self.tap.writes)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
@@ -160,8 +171,9 @@ class Run:
             await self._act()
             await self._meanwhile()
             await self._recover()
+            await self._then()
             self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
-            self._check_deletions(recorded.end)
+            self._check_way(recorded.end)
             return self.tap.reached
         finally:
             await self._end()
@@ -169,6 +181,8 @@ class Run:
     async def _begin(self, start: State | None) -> State:
         await self._world.make_namespace(self._namespace)
         await self._witness.start()
+        if self._scenario.law is not None:
+            await self._played.start()
         await self._controller.start()
         await self._scenario.setup(self._world, self._namespace)
         self.tap.touch()
@@ -192,9 +206,31 @@ class Run:
             await self._scenario.meanwhile(self._world, self._namespace)
             self.tap.touch()
 
+    async def _then(self) -> None:
+        """Do the further steps; the harm may come while one is being done."""
+        for step in self._scenario.then:
+            mending = asyncio.create_task(self._mend_when_reached())
+            try:
+                await step(self._world, self._namespace)
+            finally:
+                if not self.tap.reached:
+                    mending.cancel()
+                with suppress(asyncio.CancelledError):
+                    await mending
+            self.tap.touch()
+            await self._recover()
+
+    async def _mend_when_reached(self) -> None:
+        await _until(lambda: self.tap.reached)
+        await self._mend()
+
     async def _recover(self) -> None:
-        """Wait for the harm; start a killed controller anew; show it in the end what it did not see."""
+        """Wait for the harm, and mend it."""
         await _until(lambda: self.tap.reached or self._quiet(QUIET))
+        await self._mend()
+
+    async def _mend(self) -> None:
+        """Start a killed controller anew; show it in the end what it did not see."""
         if self.tap.dead:
             await self._restart()
         if self.tap.holding:
@@ -238,10 +274,19 @@ class Run:
         if found != expected:
             raise Violation(f"{self._told()}\n{difference(expected, found)}")
 
-    def _check_deletions(self, end: State) -> None:
+    def _play(self, cluster: str, live: Manifest) -> None:
+        self.tap.answers.append(Written(cluster, live, by_us=False))
+        self.tap.touch()
+
+    def _check_way(self, end: State) -> None:
         staying = {(cluster, name) for cluster, objects in end.items() for name in objects}
         if lost := self._witness.deleted & staying - self._scenario.passing:
             raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
+        if self._scenario.law is not None:
+            try:
+                self._scenario.law(self.tap.answers)
+            except AssertionError as broken:
+                raise Violation(f"{self._told()}\n{broken}") from broken
 
     def _told(self) -> str:
         last = "\n  ".join(self.tap.writes[-12:])
@@ -250,6 +295,7 @@ class Run:
     async def _end(self) -> None:
         await self._controller.kill()
         await self._witness.stop()
+        await self._played.stop()
         if self._scenario.restore is not None:
             await self._scenario.restore(self._world, self._namespace)
         await clear(self._world, self._namespace)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from federation.kube.resources import Manifest, Resource
+from federation.resources import CONTROLLER_REVISIONS, ROLLOUT, ROLLOUT_POLICY
 from policies.copies import BINDING_ANNOTATION
 from tests.federated import (
     BINDINGS,
@@ -31,7 +32,7 @@ State = dict[str, dict[str, Manifest]]
 
 PAYLOAD = (DEPLOYMENTS, CONFIGMAPS)
 """What scenarios propagate."""
-ON_HOST = (*PAYLOAD, POLICIES, OVERRIDES, BINDINGS)
+ON_HOST = (*PAYLOAD, POLICIES, OVERRIDES, BINDINGS, ROLLOUT_POLICY, ROLLOUT, CONTROLLER_REVISIONS)
 """What scenarios make on the host, with what becomes of it there."""
 _VOLATILE = frozenset(
     {
@@ -42,9 +43,16 @@ _VOLATILE = frozenset(
         "lastUpdateTime",
         "timeAdded",
         "time",
+        "startTime",
+        "progressTime",
+        "readyTime",
+        "finishTime",
+        "endTime",
     }
 )
-_UNIQUE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b")
+_UNIQUE = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b|(?<=[a-z]-)[0-9a-f]{10}\b"
+)
 _SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "clusterUid")
 
 
@@ -71,7 +79,13 @@ async def _objects(cluster: str, server: Cluster, namespace: str) -> dict[str, M
 
 async def _listed(server: Cluster, resource: Resource, namespace: str | None) -> dict[str, Manifest]:
     pages = [page async for page, _ in server.api.list(resource, namespace=namespace)]
-    return {f"{resource.plural}/{m['metadata']['name']}": _stable(m) for page in pages for m in page}
+    return {f"{resource.plural}/{_name(m)}": _stable(m) for page in pages for m in page}
+
+
+def _name(live: Manifest) -> str:
+    """Return what an object is called in each run: a ControllerRevision by its number, not by its digest."""
+    name: str = live["metadata"]["name"]
+    return str(live["revision"]) if "revision" in live else name
 
 
 def _stable(live: Manifest) -> Manifest:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from federation.kube.api import APPLY, Api, WatchEvent
 from federation.kube.config import Configuration
@@ -45,10 +45,20 @@ Latest = Callable[[], Awaitable[Mapping[str, str]]]
 """Asks each cluster for the resourceVersion it is at."""
 
 
+class Written(NamedTuple):
+    """What a cluster held after a write."""
+
+    cluster: str
+    manifest: Manifest
+    by_us: bool = True
+    """The controller under test wrote it, not the one that is played in a member."""
+
+
 class Tap:
     """The harm of one run. Names of writes are free of `namespace`, so that they are the same in each run.
 
     - `writes`: those since `arm`, by name, each with its number among its equals
+    - `answers`: what every write since the start made, in order; those that the controller never read, too
     - `reached`: the chosen write came, and with it the harm
     - `dead`: the controller is to be killed; nothing passes until `revive`
     - `holding`: what changes is hidden from the controller until `release`
@@ -66,6 +76,7 @@ class Tap:
         self._frozen: Mapping[str, str] = {}
         self._incarnation = 0
         self.writes: list[str] = []
+        self.answers: list[Written] = []
         self.reached = self.dead = False
         self.touched = 0.0
         """When the controller last asked for anything but its probes."""
@@ -107,15 +118,20 @@ class Tap:
         """Send a write, if nothing is to happen before it; answer it, if nothing is to happen after it."""
         async with self._one_at_a_time:
             await self.alive(incarnation)
+            cluster = name.partition(" ")[0]
             if not self._is_point(name):
-                return await send()
+                return self._noted(cluster, await send())
             await self._harm_before()
             await self.alive(incarnation)
             try:
-                return await send()
+                return self._noted(cluster, await send())
             finally:
                 self._harm_after()
                 await self.alive(incarnation)
+
+    def _noted(self, cluster: str, answer: Manifest) -> Manifest:
+        self.answers.append(Written(cluster, answer))
+        return answer
 
     def _is_point(self, name: str) -> bool:
         if not self._armed:

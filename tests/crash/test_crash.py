@@ -19,7 +19,7 @@ RUNS = 9
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_harm_at_some_writes_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
     recorded = await Run(world, scenario).record()
-    await _perturb_all(world, scenario, recorded, recorded.sample(RUNS))
+    await perturb_all(world, scenario, recorded, recorded.sample(RUNS))
 
 
 async def test_a_deleted_template_costs_each_member_one_deletion(world: World) -> None:
@@ -33,10 +33,10 @@ async def test_a_deleted_template_costs_each_member_one_deletion(world: World) -
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_harm_at_any_write_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
     recorded = await Run(world, scenario).record()
-    await _perturb_all(world, scenario, recorded, recorded.points())
+    await perturb_all(world, scenario, recorded, recorded.points())
 
 
-async def _perturb_all(
+async def perturb_all(
     world: World, scenario: Scenario, recorded: Recorded, points: Sequence[tuple[str, Perturbation]]
 ) -> None:
     """Make each run; show all that went wrong, and insist that the harm was done in most."""
