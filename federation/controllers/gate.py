@@ -14,9 +14,10 @@ from federation.controllers.kinds import Template
 from federation.controllers.rollouts import Policy
 from federation.kube.ref import Ref
 from federation.members.fleet import Fleet
+from federation.members.member import Member
 from policies.api.override import OverridePolicy
 from policies.api.rollout import Rollout
-from policies.release.permission import Permission, heard, permission, settled
+from policies.release.permission import Permission, accounts_for, base_of, heard, permission, settled
 from policies.release.revision import Revision, revision_of
 from policies.release.telling import TERMINAL
 from policies.verdicts import Verdict
@@ -36,10 +37,26 @@ class Gate:
         run = self._host.rollouts.begun(template.uid)
         if not under_way(run) and self.policy(ref, template) is None:
             return None
+        if not under_way(run) and (verdict := self._unaccounted(ref, template, run, cluster)) is not None:
+            return verdict
         if run is not None:
             return self._permitted(ref, run, cluster)
         base = self.base(ref, template)
         return Permission(base) if isinstance(base, str) else base
+
+    def _unaccounted(self, ref: Ref, template: Template, run: Rollout | None, cluster: str) -> Verdict | None:
+        """Have a copy stay as it is that a run has left in mid-batch whose Rollout is gone.
+
+        A new run takes it in as it is. None is due when the workload is back at what clusters were at before.
+        """
+        held, present = self._held(ref, self._fleet.get(cluster)), self.present(ref, template)
+        if accounts_for(run, cluster, held) or present is None or present.name == self.base(ref, template):
+            return None
+        return Verdict(
+            "RolloutMissing",
+            f"{ref}: the Rollout by which cluster {cluster} was given a part of its pods is gone from the "
+            "host; it stays as it is until a new one takes it in",
+        )
 
     def _permitted(self, ref: Ref, run: Rollout, cluster: str) -> Permission | Verdict:
         """Answer from a run. A copy in a cluster that it has yet to take in stays as it is until then."""
@@ -80,24 +97,23 @@ class Gate:
         run = self._host.rollouts.begun(template.uid)
         if run is not None:
             return settled(run)
-        told = self._told(ref)
-        if len(told) == 1:
-            return told.pop()
-        if told:
+        stored = self._host.rollouts.revisions(template.uid)
+        told = [held for member in self._fleet if (held := self._held(ref, member)) is not None]
+        if not told:
+            return stored[0].revision.name if stored else None
+        if (base := base_of(told, [each.revision.name for each in stored])) is None:
             return Verdict(
                 "RolloutMissing",
                 f"{ref}: its Rollout is gone from the host while clusters hold revisions "
-                f"{', '.join(sorted(told))}; restore the Rollout, or take the annotation "
-                "federation.atoll.dev/release from the copies of the revision you do not want",
+                f"{', '.join(sorted({held.revision for held in told}))}; restore the Rollout, or take the "
+                "annotation federation.atoll.dev/release from the copies of the revision you do not want",
             )
-        stored = self._host.rollouts.revisions(template.uid)
-        return stored[0].revision.name if stored else None
+        return base
 
-    def _told(self, ref: Ref) -> set[str]:
-        """Return the revisions that the copies say they hold."""
-        copies = [member.copies.get(ref.resource, ref.key) for member in self._fleet]
-        held = [heard(copy.copy.echo) for copy in copies if copy is not None]
-        return {may.revision for may in held if may is not None}
+    def _held(self, ref: Ref, member: Member | None) -> Permission | None:
+        """Return what a copy says it was permitted."""
+        copy = member.copies.get(ref.resource, ref.key) if member is not None else None
+        return heard(copy.copy.echo) if copy is not None else None
 
 
 def under_way(run: Rollout | None) -> bool:

@@ -4,6 +4,7 @@ given, and a controller that starts anew gives the same again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec
@@ -52,6 +53,36 @@ def permission(rollout: Rollout, name: str) -> Permission:
     if cluster is None or (catches_up and name not in spec.skip_clusters):
         return Permission(settled(rollout))
     return permitted(spec, cluster)
+
+
+def accounts_for(rollout: Rollout | None, name: str, held: Permission | None) -> bool:
+    """Whether the last run of a workload, which is over, explains a part of a revision in a cluster.
+
+    If not, a later run began it whose Rollout is gone.
+    """
+    if held is None or held.updated is None:
+        return True
+    if rollout is None:
+        return False
+    cluster = next((cluster for cluster in rollout.status.clusters if cluster.name == name), None)
+    if cluster is None or (rollout.status.phase == "Completed" and not cluster.left_out):
+        return held.revision == settled(rollout)
+    return held.revision in (
+        rollout.spec.target_revision,
+        rollout.spec.stable_revision,
+        cluster.base_revision,
+    )
+
+
+def base_of(told: Collection[Permission], known: Collection[str]) -> str | None:
+    """Return the revision that clusters were at before a run that is gone; None if that can't be told.
+
+    :param told: what copies say they hold.
+    :param known: the revisions that the host has kept.
+    """
+    begun = {held.revision for held in told if held.updated is not None}
+    whole = {held.revision for held in told} - begun or set(known) - begun
+    return whole.pop() if len(whole) == 1 else None
 
 
 def permitted(spec: RolloutSpec, cluster: RolloutCluster) -> Permission:
