@@ -100,7 +100,7 @@ def advance(
     elif before.phase == "RollingBack":
         run.roll_back(Verdict(before.reason, before.message))
     elif spec.abort == "Rollback":
-        run.roll_back(Verdict("RolledBackByUser", "spec.abort is Rollback"))
+        run.roll_back(Verdict("RolledBackByUser", "asked for by spec.abort: Rollback"))
     elif wish.revision == spec.stable_revision:
         run.roll_back(Verdict("Reverted", "the workload is back at its stable revision"))
     elif spec.abort == "Stop":
@@ -398,7 +398,7 @@ class _Run:
             first = self.failed[0]
             verdict = Verdict(
                 "PodsFailed",
-                f"{len(self.failed)} pods of the new revision failed ({tolerated} are tolerated), the first "
+                f"failed pods of the new revision: {len(self.failed)} (tolerated: {tolerated}), the first "
                 f"is {first.pod} in cluster {first.cluster}: {first.reason}",
             )
             failed |= {pod.cluster: verdict for pod in self.failed}
