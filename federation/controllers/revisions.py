@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from federation.controllers.host import Host
 from federation.controllers.kinds import Template
-from federation.kube.errors import NotFound
+from federation.kube.errors import Conflict, NotFound
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.resources import CONTROLLER_REVISIONS
@@ -27,28 +27,35 @@ class Revisions:
             return
         number = stored[-1].number + 1 if stored else 1
         if any(each.revision.name == revision.name for each in stored):
-            answer = await self._host.api.patch(
-                CONTROLLER_REVISIONS,
-                revision.name,
-                ref.namespace,
-                {"revision": number},
-                manager=FIELD_MANAGER,
-            )
+            answer = await self._renumber(ref, revision, number)
         else:
-            manifest = {
-                "apiVersion": "apps/v1",
-                "kind": "ControllerRevision",
-                "metadata": {
-                    "name": revision.name,
-                    "namespace": ref.namespace,
-                    "labels": {WORKLOAD_LABEL: template.uid},
-                    "ownerReferences": [owner(ref, template)],
-                },
-                "data": revision.dump(),
-                "revision": number,
-            }
-            answer = await self._host.api.create(CONTROLLER_REVISIONS, manifest, manager=FIELD_MANAGER)
+            try:
+                answer = await self._create(ref, template, revision, number)
+            except Conflict:  # made before a restart, and not in the mirror yet: nothing else tells of it
+                answer = await self._renumber(ref, revision, number)
         self._host.rollouts.observe_revision(answer)
+
+    async def _create(self, ref: Ref, template: Template, revision: Revision, number: int) -> Manifest:
+        manifest = {
+            "apiVersion": "apps/v1",
+            "kind": "ControllerRevision",
+            "metadata": {
+                "name": revision.name,
+                "namespace": ref.namespace,
+                "labels": {WORKLOAD_LABEL: template.uid},
+                "ownerReferences": [owner(ref, template)],
+            },
+            "data": revision.dump(),
+            "revision": number,
+        }
+        return await self._host.api.create(CONTROLLER_REVISIONS, manifest, manager=FIELD_MANAGER)
+
+    async def _renumber(self, ref: Ref, revision: Revision, number: int) -> Manifest:
+        """Make a revision the last one."""
+        body = {"revision": number}
+        return await self._host.api.patch(
+            CONTROLLER_REVISIONS, revision.name, ref.namespace, body, manager=FIELD_MANAGER
+        )
 
     async def prune(self, ref: Ref, template: Template, needed: set[str], limit: int) -> None:
         """Delete the oldest revisions beyond a limit, those that are needed aside."""
