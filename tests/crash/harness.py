@@ -60,6 +60,8 @@ class Scenario:
     passing: frozenset[tuple[str, str]] = frozenset()
     restore: Step | None = None
     """Puts back what outlives the namespace."""
+    alike: bool = True
+    """All runs end in the very same state, not only in one that is as expected."""
     law: Law | None = None
     """What holds on the way. Where there is a law, the controller of Deployments is played in the members."""
 
@@ -172,11 +174,23 @@ class Run:
             await self._meanwhile()
             await self._recover()
             await self._then()
-            self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
-            self._check_way(recorded.end)
+            await self._end_as(recorded)
             return self.tap.reached
         finally:
             await self._end()
+
+    async def _end_as(self, recorded: Recorded) -> None:
+        """Wait for the end; tell how it is another one than it should be."""
+        if self._scenario.alike:
+            self._compare(recorded.end, await self._settled(lambda state: state == recorded.end, QUIET))
+            self._check_way(recorded.end)
+            return
+        end = await self._settled(self._holds, QUIET)
+        try:
+            self._scenario.expect(end)
+        except (AssertionError, KeyError) as other:
+            raise Violation(f"{self._told()}\n{other!r}\n{difference(recorded.end, end)}") from other
+        self._check_way(end)
 
     async def _begin(self, start: State | None) -> State:
         await self._world.make_namespace(self._namespace)

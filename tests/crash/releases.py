@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 from federation.kube.resources import Manifest
 from federation.resources import ROLLOUT, ROLLOUT_POLICY
+from policies.release.telling import TERMINAL
 from tests.crash.deployments import image, let_go, pods
 from tests.crash.harness import Scenario, Step
 from tests.crash.state import State
@@ -96,23 +96,40 @@ async def _steer(world: World, namespace: str, run: str, **verbs: Any) -> None:
 
 def _expect(state: State, *, at: str, runs: dict[str, str]) -> None:
     """All pods are at an image, the specs are the user's, and the runs ended as they should."""
+    _expect_everywhere(state, at=at)
+    assert _phases(state) == runs
+
+
+def _expect_over(state: State, *, at: str) -> None:
+    """All pods are at an image, the specs are the user's, and every run is over, however it ended."""
+    _expect_everywhere(state, at=at)
+    assert TERMINAL.issuperset(_phases(state).values())
+
+
+def _expect_everywhere(state: State, *, at: str) -> None:
     for cluster in ("m1", "m2"):
         web = state[cluster]["deployments/web"]
         assert {name: value for name, value in web["spec"].items() if name != "template"} == _DEFAULTS
         assert image(web) == at
         assert pods(web) == {at: REPLICAS}
-    found = {name: live for name, live in state["host"].items() if name.startswith("rollouts/")}
-    assert {live["metadata"]["name"]: live["status"]["phase"] for live in found.values()} == runs
-    assert all(live["status"]["observedGeneration"] == "current" for live in found.values())
+
+
+def _phases(state: State) -> dict[str, str]:
+    """Return the phase of each run that says how it is now."""
+    runs = [live for name, live in state["host"].items() if name.startswith("rollouts/")]
+    assert all(live["status"]["observedGeneration"] == "current" for live in runs)
+    return {live["metadata"]["name"]: live["status"]["phase"] for live in runs}
 
 
 # What must be so on the way
 
 
-def _law(answers: Sequence[Written], *, images: tuple[str, ...]) -> None:
+def _law(answers: Sequence[Written], *, images: Sequence[tuple[str, ...]]) -> None:
+    """`images` are the ways that the pod template of a member may go."""
     _check_permitted(answers)
     _check_steps(answers)
-    _check_templates(answers, images)
+    for cluster, given in _templates(answers).items():
+        assert given in images, f"{cluster} was given the images {', '.join(given)}"
 
 
 def _check_permitted(answers: Sequence[Written]) -> None:
@@ -163,15 +180,13 @@ def _check_steps(answers: Sequence[Written]) -> None:
         assert passed == sorted(passed), f"Rollout {run} went through the steps {passed}"
 
 
-def _check_templates(answers: Sequence[Written], images: tuple[str, ...]) -> None:
-    """Each member is given each template once, in this order."""
+def _templates(answers: Sequence[Written]) -> dict[str, tuple[str, ...]]:
+    """Return the images that each member was given, one after the other."""
     given: defaultdict[str, list[str]] = defaultdict(list)
     for cluster, live, _ in answers:
-        if live["kind"] == "Deployment" and cluster != "host":
+        if live["kind"] == "Deployment" and cluster != "host" and given[cluster][-1:] != [image(live)]:
             given[cluster].append(image(live))
-    for cluster, each in given.items():
-        changes = (each[0], *(after for before, after in pairwise(each) if after != before))
-        assert changes == images, f"{cluster} was given the images {', '.join(changes)}"
+    return {cluster: tuple(images) for cluster, images in given.items()}
 
 
 RELEASE = Scenario(
@@ -179,7 +194,7 @@ RELEASE = Scenario(
     _governed("None"),
     partial(_change, to=NEW),
     partial(_expect, at=NEW, runs={"web-1": "Completed"}),
-    law=partial(_law, images=(OLD, NEW)),
+    law=partial(_law, images=[(OLD, NEW)]),
 )
 RELEASES = (
     RELEASE,
@@ -189,7 +204,7 @@ RELEASES = (
         partial(_change, to=NEW),
         partial(_expect, at=OLD, runs={"web-1": "RolledBack"}),
         then=(_abort_at_half,),
-        law=partial(_law, images=(OLD, NEW, OLD)),
+        law=partial(_law, images=[(OLD, NEW, OLD)]),
     ),
     Scenario(
         "release superseded at half",
@@ -197,6 +212,24 @@ RELEASES = (
         partial(_change, to=NEW),
         partial(_expect, at=NEWER, runs={"web-1": "Superseded", "web-2": "Completed"}),
         then=(_change_again_at_half, _approve_the_second),
-        law=partial(_law, images=(OLD, NEW, NEWER)),
+        law=partial(_law, images=[(OLD, NEW, NEWER)]),
+    ),
+    Scenario(
+        "release superseded right after the harm",
+        _governed("None"),
+        partial(_change, to=NEW),
+        partial(_expect_over, at=NEWER),
+        meanwhile=partial(_change, to=NEWER),
+        alike=False,
+        law=partial(_law, images=[(OLD, NEWER), (OLD, NEW, NEWER)]),
+    ),
+    Scenario(
+        "release reverted right after the harm",
+        _governed("None"),
+        partial(_change, to=NEW),
+        partial(_expect_over, at=OLD),
+        meanwhile=partial(_change, to=OLD),
+        alike=False,
+        law=partial(_law, images=[(OLD,), (OLD, NEW, OLD)]),
     ),
 )
