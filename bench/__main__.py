@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bursts, figures, latency, report
+from bench import bursts, figures, latency, releases, report
 from bench.report import Results
 from bench.stage import Scale, staged
 
@@ -37,6 +37,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, metavar="N", help="Deployments on the first fleet (1000)")
     parser.add_argument("--rounds", type=int, metavar="N", help="bursts of each side (3)")
     parser.add_argument("--samples", type=int, metavar="N", help="single updates of each side (240); 0: none")
+    parser.add_argument("--releases", type=int, metavar="N", help="releases at a time (200); 0: none")
+    parser.add_argument("--only-releases", action="store_true", help="leave out all but the releases")
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="leave a cProfile of each controller")
     default = Path(f"bench-{date.today().isoformat()}.json")
     parser.add_argument("--output", type=Path, default=default, metavar="FILE", help="the JSON (%(default)s)")
@@ -54,9 +56,13 @@ async def _bench(arguments: argparse.Namespace) -> None:
     scale = _scale(arguments)
     results = Results()
     first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
-    await _narrow(results, first, scale, arguments.profile)
-    report.write(results, arguments.output)  # a long run that is stopped later was not in vain
-    for members in others:
+    if not arguments.only_releases:
+        await _narrow(results, first, scale, arguments.profile)
+        report.write(results, arguments.output)  # a long run that is stopped later was not in vain
+    many = (3 if arguments.quick else 200) if arguments.releases is None else arguments.releases
+    await _releases(results, first, scale, many, arguments.profile)
+    report.write(results, arguments.output)
+    for members in others if not arguments.only_releases else ():
         wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
         await _wide(results, members, wide, arguments.profile)
         report.write(results, arguments.output)
@@ -84,6 +90,18 @@ async def _narrow(results: Results, members: int, scale: Scale, profile: Path | 
     if measured.steady:
         results.figures += figures.of_steady(measured.steady)
     results.figures += figures.of_process(measured)
+
+
+async def _releases(results: Results, members: int, scale: Scale, many: int, profile: Path | None) -> None:
+    """One release alone, then many at a time."""
+    if not many:
+        return
+    print(f"host and {members} members, 1 release and {many} at a time", flush=True)
+    async with staged(members, scale, profile) as stage, stage.leading():
+        for runs in sorted({1, many}):
+            measured = await releases.run(stage, runs)
+            results.releases.append(measured)
+            results.figures += figures.of_releases(measured)
 
 
 async def _wide(results: Results, members: int, scale: Scale, profile: Path | None) -> None:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from bench.bursts import Burst, Bursts, Round
 from bench.latency import Latencies
+from bench.releases import STEPS, Releases
 from bench.steady import Steady
 from bench.writes import Bill, Writes
 
@@ -132,6 +133,28 @@ def of_steady(steady: Steady) -> list[Figure]:
         Figure("restart until a new change is in all members", "s", steady.reacted),
         Figure("controller memory after restart", "MB", steady.memory / MEGABYTE, target=Target("≤", 200)),
     ]
+
+
+def of_releases(releases: Releases) -> list[Figure]:
+    """Return what batched releases at a time took and cost."""
+    where = f"{releases.runs} releases at a time, {STEPS} steps"
+    steps, writes = releases.runs * STEPS, sum(releases.host.values())
+    detail = ", ".join(f"{count} {write}" for write, count in sorted(releases.host.items()))
+    budget = 3 + releases.touched / steps
+    return [
+        Figure(
+            f"step ready to next permission, P50, {where}", "ms",
+            1000 * percentile(releases.waits, 0.5), target=Target("≤", 150),
+            detail=f"{len(releases.waits)} samples",
+        ),
+        Figure(f"step ready to next permission, P99, {where}", "ms", 1000 * percentile(releases.waits, 0.99)),
+        Figure(
+            f"host writes per step, {where}", "writes", writes / steps,
+            target=Target("≤", round(budget, 2)), detail=detail,
+        ),
+        Figure(f"member writes per permission, {where}", "writes", releases.member_writes / releases.touched),
+        Figure(f"whole release, {where}", "s", releases.seconds),
+    ]  # fmt: skip
 
 
 def percentile(values: Sequence[float], share: float) -> float:

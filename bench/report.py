@@ -17,6 +17,7 @@ from rich.table import Table
 from bench.bursts import Bursts
 from bench.figures import Figure
 from bench.latency import Latencies
+from bench.releases import Releases
 from federation.sandbox.versions import KUBERNETES
 
 
@@ -26,6 +27,7 @@ class Results:
 
     bursts: list[Bursts] = field(default_factory=list)
     latencies: Latencies | None = None
+    releases: list[Releases] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -60,6 +62,7 @@ def write(results: Results, path: Path) -> None:
         "figures": figures,
         "bursts": _plain(results.bursts),
         "latencies": _plain(results.latencies),
+        "releases": _plain(results.releases),
     }
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 
