@@ -324,16 +324,25 @@ class _Run:
         whole = (
             sight.total >= cluster.replicas or cluster.state != "Stable"
         )  # the stable revision comes first
-        on_the_way = max(0, cluster.permitted - cluster.updated_ready)
         return Berth(
             replicas=cluster.replicas,
             target=cluster.target,
             permitted=0 if out else cluster.permitted,
             proven=0 if out else cluster.updated_ready,
-            others_down=0 if out else max(0, cluster.unavailable - on_the_way),
+            others_down=0 if out else self._others_down(cluster, sight),
             limit=max(1, round_down(self.spec.strategy.max_unavailable_per_cluster, cluster.replicas)),
             open=sight.reachable and sight.current and whole and not out and sight.refused is None,
         )
+
+    def _others_down(self, cluster: RolloutCluster, sight: Sight) -> int:
+        """Return how many pods are down that the run did not touch, or may be by what was before it."""
+        seen = max(0, cluster.unavailable - max(0, cluster.permitted - cluster.updated_ready))
+        if cluster.state != "Stable":
+            return seen
+        if not sight.current:
+            return max(seen, cluster.base_permitted or 0)
+        base = cluster.replicas if cluster.base_permitted is None else cluster.base_permitted
+        return max(seen, min(base, cluster.replicas) - sight.updated_ready)
 
     def _max_unavailable(self) -> int:
         """Return how many pods may be down at a time: as set, else what the largest step adds; 1 at least."""

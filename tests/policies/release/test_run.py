@@ -308,3 +308,13 @@ def test_a_copy_tells_what_it_was_permitted(may: Permission) -> None:
 @pytest.mark.parametrize("echo", ["", "/3", "web/x"])
 def test_what_is_no_echo_of_ours_is_not_heard(echo: str) -> None:
     assert heard(echo) is None
+
+
+def test_what_a_superseded_run_began_counts_as_down_until_it_is_seen() -> None:
+    play = Play(spec(steps=[{"updated": "100%"}], maxUnavailable=2), {"a": 5, "b": 5})
+    play.see("a", holds=Permission("v0", 3), updated=1, updated_ready=1)  # two pods are still to come
+    assert play.look().permitted == 2
+    assert [(play.cluster(name).permitted, play.cluster(name).base_permitted) for name in "ab"] == [
+        (2, 3),
+        (0, None),
+    ]
