@@ -77,3 +77,17 @@ def test_single_updates_are_sampled_in_every_member_on_both_sides(document: dict
             len(seconds) == len(latency["everywhere"]) == 3 for seconds in latency["by_member"].values()
         )
         assert max(latency["everywhere"]) == max(map(max, latency["by_member"].values()))
+
+
+def test_releases_are_measured_from_a_ready_step_to_the_next_permission(document: dict[str, Any]) -> None:
+    alone, together = document["releases"]
+    assert (alone["runs"], together["runs"]) == (1, 3)
+    for releases in (alone, together):
+        assert len(releases["waits"]) == 9 * releases["runs"]
+        assert 0 < min(releases["waits"])
+        assert releases["touched"] == 10 * releases["runs"] * MEMBERS
+
+
+def test_a_step_of_a_release_is_written_to_the_host_within_the_budget(figures: dict[str, Any]) -> None:
+    written = [figure for name, figure in figures.items() if name.startswith("host writes per step")]
+    assert [figure["reached"] for figure in written] == [True, True]
