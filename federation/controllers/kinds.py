@@ -16,7 +16,7 @@ from policies.api.cluster import Cluster
 from policies.api.meta import ObjectMeta
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
-from policies.api.rollout import RolloutPolicy
+from policies.api.rollout_policy import RolloutPolicy
 from policies.matching import never_propagated
 from policies.release.choice import POLICY_ANNOTATION
 from policies.rendering import prune

@@ -23,11 +23,13 @@ from federation.controllers.schedule import Schedule
 from federation.controllers.symptoms import Symptoms
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
+from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.resources import ROLLOUT
 from policies.api.binding import ResourceReference
 from policies.api.meta import API_VERSION
-from policies.api.rollout import Rollout, RolloutPolicy, RolloutSpec, RolloutStatus, RolloutStrategy
+from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec, RolloutStatus
+from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
 from policies.release.permission import heard
 from policies.release.revision import WORKLOAD_LABEL
@@ -152,19 +154,18 @@ class Release:
         return None
 
     async def _examine(self, ref: Ref, template: Template, run: Rollout) -> float | None:
-        """Look for the cause where permitted pods do not become ready; how long until the next look."""
-        slow = {
-            cluster.name
-            for cluster in run.status.clusters
-            if cluster.state == "Releasing" and cluster.updated_ready < cluster.permitted
-        }
+        """Look at the pods where those permitted are not known to be ready; how long until the next look."""
+        slow = False
         for cluster in run.status.clusters:
             key, member = Key(cluster.name, ref), self._fleet.get(cluster.name)
-            if cluster.name not in slow:
+            copy = member.copies.get(ref.resource, ref.key) if member is not None else None
+            if member is None or copy is None or not _is_slow(ref, cluster, copy):
                 self._symptoms.forget(key)
-            elif member is not None and member.available and self._due(key):
+                continue
+            slow = True
+            if member.available and self._due(key):
                 selector = orjson.loads(template.manifest)["spec"]["selector"]
-                await self._symptoms.look(key, member, selector, run.spec.strategy.pod_failure)
+                await self._symptoms.look(key, member, copy, selector, run.spec.strategy.pod_failure)
         return EXAMINATION if slow else None
 
     def _due(self, key: Key) -> bool:
@@ -202,25 +203,34 @@ class Release:
 
     def _sight(self, ref: Ref, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0
-        reachable = member is not None and member.available
+        paused = (found := self._host.clusters.get(("", cluster))) is not None and found.spec.paused
+        reachable = member is not None and member.available and not paused
         copy = member.copies.get(ref.resource, ref.key) if member else None
         if member is None or copy is None:
             return Sight(wanted, reachable)
         driver = drivers.of(ref.resource.group, ref.resource.kind)
         assert driver is not None, "only kinds with a driver are released in steps"
-        seen = driver.progress(copy.live)
+        key, seen = Key(cluster, ref), driver.progress(copy.live)
         return Sight(
             replicas=wanted,
             reachable=reachable,
             holds=heard(copy.copy.echo),
-            current=seen.observed and self._apply.holds(Key(cluster, ref)),
+            current=seen.observed and self._apply.holds(key),
             total=seen.total,
             ready=seen.ready,
             updated=seen.updated,
-            updated_ready=seen.updated_ready,
-            failed=self._symptoms.failed.get(Key(cluster, ref), ()),
-            refused=self._apply.refusal(Key(cluster, ref)),
+            updated_ready=max(seen.updated_ready, min(seen.updated, self._symptoms.ready(key, copy))),
+            failed=self._symptoms.failed(key, copy),
+            refused=self._apply.refusal(key),
         )
+
+
+def _is_slow(ref: Ref, cluster: RolloutCluster, copy: MemberCopy) -> bool:
+    """Whether a copy, seen by its controller as it is, does not prove that the pods permitted are ready."""
+    driver = drivers.of(ref.resource.group, ref.resource.kind)
+    assert driver is not None, "only kinds with a driver are released in steps"
+    seen = driver.progress(copy.live)
+    return cluster.state == "Releasing" and seen.observed and seen.updated_ready < cluster.permitted
 
 
 def due(last: Rollout | None, base: str, revision: str) -> bool:

@@ -8,7 +8,7 @@ from federation.controllers.host import Host, PolicyKey
 from federation.controllers.kinds import Broken
 from federation.kube.errors import NotFound
 from federation.timestamps import utc_now
-from policies.api.rollout import RolloutPolicyStatus
+from policies.api.rollout_policy import RolloutPolicyStatus
 from policies.observation import Stamp, Status, condition
 from policies.verdicts import Verdict
 

@@ -20,7 +20,8 @@ from federation.kube.resources import Key, Manifest, Resource
 from federation.resources import CLUSTER_ROLLOUT_POLICY, CONTROLLER_REVISIONS, ROLLOUT, ROLLOUT_POLICY
 from policies.api.meta import ObjectMeta
 from policies.api.propagation import PolicyStatus
-from policies.api.rollout import ClusterRolloutPolicy, Rollout, RolloutPolicy
+from policies.api.rollout import Rollout
+from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy
 from policies.matching import Subject
 from policies.release.choice import followed
 from policies.release.revision import WORKLOAD_LABEL, Stored, read

@@ -5,7 +5,8 @@ from policies.api.cluster import Cluster
 from policies.api.meta import Kind
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
-from policies.api.rollout import ClusterRolloutPolicy, Rollout, RolloutPolicy
+from policies.api.rollout import Rollout
+from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy
 
 KINDS: tuple[type[Kind], ...] = (
     Cluster,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from policies.api.rollout import ClusterRolloutPolicy, RolloutPolicy
+from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy
 from policies.matching import NOT_SELECTED, Subject, specificity
 
 POLICY_ANNOTATION = "federation.atoll.dev/rollout-policy"

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policies.api.binding import ResourceReference
-from policies.api.rollout import RolloutCluster, RolloutSpec, RolloutStatus, RolloutStep, RolloutStrategy
+from policies.api.rollout import RolloutCluster, RolloutSpec, RolloutStatus
+from policies.api.rollout_policy import RolloutStep, RolloutStrategy
 from policies.release.run import Sight, Wish, advance, steps, with_
 from policies.release.shares import round_down
 from policies.release.telling import named

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from policies.api.meta import Manifest
-from policies.api.rollout import PodFailure
+from policies.api.rollout_policy import PodFailure
 
 
 class Symptom(NamedTuple):
@@ -25,10 +25,15 @@ def symptoms(pods: Iterable[Manifest], rules: PodFailure, now: datetime) -> list
     return sorted(symptom for symptom in found if symptom is not None)
 
 
-def _is_well(pod: Manifest) -> bool:
+def is_ready(pod: Manifest) -> bool:
+    """Return whether a pod is ready and stays."""
     conditions = pod.get("status", {}).get("conditions", [])
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-    return ready or "deletionTimestamp" in pod["metadata"]
+    return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def _is_well(pod: Manifest) -> bool:
+    return is_ready(pod) or "deletionTimestamp" in pod["metadata"]
 
 
 def _symptom(pod: Manifest, rules: PodFailure, now: datetime) -> Symptom | None:

@@ -19,9 +19,9 @@ from policies.api.rollout import (
     RolloutCluster,
     RolloutSpec,
     RolloutStatus,
-    RolloutStep,
     RolloutStepStatus,
 )
+from policies.api.rollout_policy import RolloutStep
 from policies.observation import Stamp
 from policies.release.permission import Permission, permitted
 from policies.release.shares import ordered, per_cluster, proportional, round_down, round_up

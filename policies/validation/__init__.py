@@ -17,7 +17,8 @@ from policies.api.cluster import Cluster
 from policies.api.meta import Kind, Manifest
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
-from policies.api.rollout import Rollout, RolloutPolicy
+from policies.api.rollout import Rollout
+from policies.api.rollout_policy import RolloutPolicy
 from policies.validation import override, propagation, rollout, syntax
 from policies.validation.findings import Advice, Denial, Finding
 

@@ -11,7 +11,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 from policies.api.meta import GROUP
 from policies.api.propagation import ClusterAffinity
-from policies.api.rollout import PERCENTAGE, Rollout, RolloutPolicy, RolloutStep, RolloutStrategy
+from policies.api.rollout import Rollout
+from policies.api.rollout_policy import PERCENTAGE, RolloutPolicy, RolloutStep, RolloutStrategy
 from policies.matching import group_of
 from policies.validation import selection
 from policies.validation.findings import Advice, Denial, Finding

@@ -84,7 +84,7 @@ def test_releases_are_measured_from_a_ready_step_to_the_next_permission(document
     assert (alone["runs"], together["runs"]) == (1, 3)
     for releases in (alone, together):
         assert len(releases["waits"]) == 9 * releases["runs"]
-        assert 0 < min(releases["waits"])
+        assert min(releases["waits"]) > 0
         assert releases["touched"] == 10 * releases["runs"] * MEMBERS
 
 

@@ -16,7 +16,7 @@ from federation.resources import CLUSTER, CLUSTER_ROLLOUT_POLICY, RESOURCE_BINDI
 from policies.api.binding import ResourceBinding, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
-from policies.api.rollout import ClusterRolloutPolicy, RolloutPolicy, RolloutStep
+from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy, RolloutStep
 from policies.copies import binding_name
 from policies.matching import subject_of
 from policies.release.choice import POLICY_ANNOTATION, followed

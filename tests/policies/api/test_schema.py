@@ -12,7 +12,7 @@ from pydantic import Field
 from policies.api import KINDS
 from policies.api.meta import Condition, Kind, Model, list_map
 from policies.api.override import FieldOverrider
-from policies.api.rollout import IntOrPercent
+from policies.api.rollout_policy import IntOrPercent
 from policies.api.schema import crds, kind_schema, structural
 from tools import reference
 from tools.crds import files

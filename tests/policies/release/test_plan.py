@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policies.api.rollout import RolloutStrategy
+from policies.api.rollout_policy import RolloutStrategy
 from policies.release.plan import Plan, plan
 
 THREE = {"a": 50, "b": 30, "c": 20}
