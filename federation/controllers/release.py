@@ -31,9 +31,10 @@ from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
-from policies.release.permission import heard
+from policies.release.permission import heard, permission
 from policies.release.revision import WORKLOAD_LABEL
-from policies.release.run import Sight, Wish, advance, decided, steps
+from policies.release.run import advance, decided
+from policies.release.state import Sight, Wish, steps
 from policies.selectors import matches_affinity
 from policies.workloads import drivers
 
@@ -54,11 +55,14 @@ class Release:
         schedule: Schedule,
         apply: Apply,
         gate: Gate,
+        unseen: Callable[[str, Ref], bool],
         told: Callable[[Rollout, RolloutStatus], Awaitable[None]],
     ) -> None:
-        """`told(run, status)` is called after a run's next status was written."""
+        """`unseen(cluster, ref)` says that what a cluster holds is about to be seen, and brings the key back;
+        `told(run, status)` is called after a run's next status was written.
+        """
         self._host, self._fleet, self._schedule = host, fleet, schedule
-        self._apply, self._gate, self._told = apply, gate, told
+        self._apply, self._gate, self._unseen, self._told = apply, gate, unseen, told
         self._revisions = Revisions(host)
         self._symptoms = Symptoms()
         self._written: dict[str, float] = {}
@@ -73,6 +77,8 @@ class Release:
         present = self._gate.present(ref, template)
         if present is None or (policy is None and not under_way(run)):
             return None
+        if any(self._unseen(target.name, ref) for target in record.spec.clusters):
+            return None  # a run would take a cluster for one that holds nothing, or for one that is away
         await self._revisions.keep(ref, template, present)
         if run is None or not under_way(run):
             run = await self._begin(ref, template, policy, present.name)
@@ -132,7 +138,8 @@ class Release:
     async def _advance(self, ref: Ref, template: Template, record: Record, run: Rollout) -> float | None:
         waits = [await self._examine(ref, template, run)]
         sights = {
-            target.name: self._sight(ref, target.name, target.replicas) for target in record.spec.clusters
+            target.name: self._sight(ref, template, target.name, target.replicas)
+            for target in record.spec.clusters
         }
         wish = self._wish(ref, template, run)
         found = advance(run.spec, run.metadata.generation, run.status, wish, sights, datetime.now(UTC))
@@ -201,12 +208,15 @@ class Release:
         ]
         return Wish(wanted, scopes)
 
-    def _sight(self, ref: Ref, cluster: str, replicas: int | None) -> Sight:
+    def _sight(self, ref: Ref, template: Template, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0
         paused = (found := self._host.clusters.get(("", cluster))) is not None and found.spec.paused
         reachable = member is not None and member.available and not paused
         copy = member.copies.get(ref.resource, ref.key) if member else None
-        if member is None or copy is None:
+        if member is None or not member.copies.synced(ref.resource):
+            begun = self._host.rollouts.begun(template.uid)  # what it was permitted stands while it is away
+            return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)
+        if copy is None:
             return Sight(wanted, reachable)
         driver = drivers.of(ref.resource.group, ref.resource.kind)
         assert driver is not None, "only kinds with a driver are released in steps"

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from policies.api.binding import ResourceReference
 from policies.api.rollout import RolloutCluster, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutStep, RolloutStrategy
-from policies.release.run import Sight, Wish, advance, steps, with_
+from policies.release.run import advance
 from policies.release.shares import round_down
+from policies.release.state import Sight, Wish, steps, with_
 from policies.release.telling import named
 
 _NOBODY = ResourceReference(api_version="apps/v1", kind="Deployment", plural="deployments", name="-")

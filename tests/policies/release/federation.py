@@ -13,7 +13,8 @@ from random import Random
 
 from policies.api.rollout import RolloutCluster, RolloutSpec, RolloutStatus
 from policies.release.permission import heard, permitted
-from policies.release.run import Sight, Wish, advance, steps
+from policies.release.run import advance
+from policies.release.state import Sight, Wish, steps
 from policies.release.telling import TERMINAL
 from tests.policies.release.models import Member, Spec, Status
 

@@ -9,7 +9,8 @@ import pytest
 
 from policies.api.rollout import FailedPod, RolloutSpec, RolloutStatus
 from policies.release.permission import Permission, heard, permitted
-from policies.release.run import Sight, Wish, advance, steps
+from policies.release.run import advance
+from policies.release.state import Sight, Wish, steps
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
