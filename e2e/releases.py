@@ -35,17 +35,18 @@ class Web:
 
     # What its user does
 
-    async def begin(self, **strategy: Any) -> dict[str, Manifest]:
+    async def begin(self, *, fate: str = "", **strategy: Any) -> dict[str, Manifest]:
         """Run the old image everywhere, governed by a strategy; the specs that the members have then."""
         await self.fleet.host.apply(
             POLICIES, policy("web", self.namespace, A_DEPLOYMENT, placement=_placed())
         )
         await self.fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(self.namespace, **strategy))
-        await self.change(OLD)
-        return {name: await self._running(name, pods) for name, pods in SHARES.items()}
+        await self.change(OLD, fate=fate)
+        count = "replicas" if fate else "readyReplicas"
+        return {name: await self._running(name, count, pods) for name, pods in SHARES.items()}
 
-    async def _running(self, cluster: str, pods: int) -> Manifest:
-        live = await self.copy(cluster, lambda d: d and d.get("status", {}).get("readyReplicas") == pods)
+    async def _running(self, cluster: str, count: str, pods: int) -> Manifest:
+        live = await self.copy(cluster, lambda d: d and d.get("status", {}).get(count) == pods)
         spec: Manifest = live["spec"]
         return spec
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.releases import NEW, NEWER, OLD, ROLLOUTS, SHARES, Web, within_bounds
+from e2e.pods import Footage
+from e2e.releases import DONE, NEW, NEWER, OLD, ROLLOUTS, SHARES, WEB, Web, within_bounds
 from federation.kube.resources import Manifest
+from tests.federated import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -45,6 +48,33 @@ async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Flee
         await web.reaches("Completed", number=2)
     within_bounds(footage, down=2)
     await web.is_everywhere(NEWER)
+
+
+async def test_changes_of_mind_in_a_row_end_with_the_last_and_never_take_more_down(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(batches=2, maxUnavailable=2, rollback={"maxUnavailable": 1})
+    async with web.filmed(runs={}) as footage:
+        for number in range(2, 8):
+            await web.change(_image(number))
+            await eventually(_gone_to(footage, number), lambda: str(footage.moments[-1:]), DONE)
+        await web.is_everywhere(_image(7))
+        await web.run(len(await web.runs()), lambda status: status["phase"] == "Completed")
+    assert footage.fewest_ready >= 8
+
+
+def _image(number: int) -> str:
+    return OLD.rpartition(":")[0] + f":{number}"
+
+
+def _gone_to(footage: Footage, number: int) -> Callable[[], Awaitable[bool]]:
+    """Whether a revision has gone to so many pods that the next one meets it on its way."""
+
+    async def gone() -> bool:
+        return footage.now(_image(number)) >= 1 + number % 3
+
+    return gone
 
 
 async def test_a_workload_put_back_in_mid_run_is_rolled_back(fleet: Fleet, namespace: str) -> None:
@@ -83,37 +113,57 @@ def _is_scaled(replicas: int, status: Manifest) -> bool:
     return bool(waits and status["replicas"] == replicas and status.get("unavailable", 0) == 0)
 
 
-@pytest.mark.parametrize(
-    ("edit", "restored"),
-    [
-        ({"strategy": {"rollingUpdate": {"maxUnavailable": 5}}}, {"maxUnavailable": 1, "maxSurge": 0}),
-        ({"minReadySeconds": 0}, {"maxUnavailable": 1, "maxSurge": 0}),
-    ],
-    ids=["maxUnavailable", "minReadySeconds"],
-)
 async def test_what_holds_a_batch_is_put_back_when_somebody_edits_it_in_a_member(
-    fleet: Fleet, namespace: str, edit: dict[str, object], restored: dict[str, int]
+    fleet: Fleet, namespace: str
 ) -> None:
     web = Web(fleet, namespace)
     await web.begin(steps=[{"updated": 2, "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed():
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-        held = (await web.copy("m1", bool))["spec"]
-        patch = ("patch", "deployment/web", "--type=merge", "--patch", json.dumps({"spec": edit}))
-        await fleet.kubectl("m1", "-n", namespace, *patch)
-        await web.copy("m1", lambda d: d is not None and d["spec"] == held)
-    assert held["strategy"]["rollingUpdate"] == restored
-
-
-async def test_a_deleted_rollout_lets_nothing_more_go(fleet: Fleet, namespace: str) -> None:
-    web = Web(fleet, namespace)
-    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
     async with web.filmed() as footage:
         await web.change(NEW)
         await web.reaches("AwaitingApproval")
-        assert footage.now(NEW) == 5
-        await fleet.host.delete(ROLLOUTS, "web-1", namespace)
+        held = (await web.copy("m1", bool))["spec"]
+        for edit in ({"strategy": {"rollingUpdate": {"maxUnavailable": 2}}}, {"minReadySeconds": 0}):
+            await fleet.kubectl("m1", "-n", namespace, "patch", WEB, "--patch", json.dumps({"spec": edit}))
+            held = await _put_back(web, held)
+        begun = footage.now(NEW)
         await web.is_looked_at_again()
-        assert footage.most(NEW) == 5
+        assert footage.now(NEW) == begun < 10
+    assert {cluster for cluster, *_ in footage.beyond} <= {"m1"}
+
+
+async def _put_back(web: Web, held: Manifest) -> Manifest:
+    """Wait until a member holds its batch again, with the pods that went meanwhile; its spec then."""
+
+    def is_held(live: Manifest | None) -> bool:
+        spec = live["spec"] if live else {}
+        bound = spec.get("strategy", {}).get("rollingUpdate", {}).get("maxUnavailable")
+        updated = live.get("status", {}).get("updatedReplicas") if live else None
+        return bound == updated and spec | {"strategy": None} == held | {"strategy": None}
+
+    spec: Manifest = (await web.copy("m1", is_held))["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "second"])
+async def test_a_run_that_is_deleted_lets_nothing_more_go_and_the_next_takes_the_pods_in(
+    fleet: Fleet, namespace: str, before: int
+) -> None:
+    web, last = Web(fleet, namespace), before + 1
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    if before:
+        await web.change(NEWER)
+        await web.reaches("AwaitingApproval")
+        await web.steer(1, approvedStep=2, promote=True)
+        await web.reaches("Completed")
+    async with web.filmed(runs={NEW: last}) as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval", number=last)
+        assert footage.now(NEW) == 5
+        await fleet.host.delete(ROLLOUTS, f"web-{last}", namespace)
+        await web.reaches("AwaitingApproval", number=last)
+        await web.is_looked_at_again()
+        assert footage.most(NEW) == footage.now(NEW) == 5
+        await web.verb("approve")
+        await web.reaches("Completed", number=last)
     within_bounds(footage, down=2)
+    await web.is_everywhere(NEW)

@@ -10,9 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 
 from e2e.fleet import Fleet
+from e2e.pods import Footage
 from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
-from federation.kube.resources import Manifest
+from federation.kube.resources import Manifest, Resource
+from federation.process import LEASE
 from federation.sandbox.sandbox import CONTROLLER
+from federation.settings import NAMESPACE
 from tests.federated import DEPLOYMENTS, Cluster
 
 pytestmark = pytest.mark.timeout(300)
@@ -20,6 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 NOTICED = 30.0
 """Seconds in which pods that crash are noticed."""
 SEED, MANY = 20, 3
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
 
 
@@ -60,6 +64,28 @@ async def test_a_failed_revision_is_rolled_back_and_not_tried_again_until_it_is_
     await web.is_everywhere(NEWER)
 
 
+async def test_a_mended_revision_takes_the_place_of_one_that_halted(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("Halted")
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2)
+    await web.is_everywhere(NEWER)
+
+
+async def test_what_is_broken_can_be_mended_by_a_release(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(fate=CRASHES, steps=[{"updated": "50%"}, {"updated": "100%"}], maxUnavailable=5)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW)
+
+
 async def test_a_release_waits_for_a_member_that_stops_in_mid_batch(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
     await web.begin(steps=[{"updated": 5}, {"updated": "100%"}], maxUnavailable=1)
@@ -89,11 +115,11 @@ async def test_a_member_that_is_away_is_skipped_and_catches_up_when_it_is_back(
     within_bounds(footage, down=2, ready=8)
 
 
-async def test_a_controller_killed_every_second_ends_where_one_that_lives_does(
+async def test_a_controller_killed_again_and_again_ends_where_one_that_lives_does(
     fleet: Fleet, namespace: str
 ) -> None:
     web = Web(fleet, namespace)
-    await web.begin(steps=[{"updated": "30%"}, {"updated": "60%"}, {"updated": "100%"}], maxUnavailable=1)
+    await web.begin(batches=10, maxUnavailable=1)
     async with AsyncExitStack() as stack:
         templates = {
             name: await stack.enter_async_context(_templates(member, namespace))
@@ -101,7 +127,7 @@ async def test_a_controller_killed_every_second_ends_where_one_that_lives_does(
         }
         footage = await stack.enter_async_context(web.filmed())
         over = asyncio.Event()
-        killing = asyncio.create_task(_killed_until(over, fleet))
+        killing = asyncio.create_task(_killed_until(over, fleet, footage))
         try:
             await web.change(NEW)
             run = await web.reaches("Completed", seconds=2 * DONE)
@@ -111,7 +137,7 @@ async def test_a_controller_killed_every_second_ends_where_one_that_lives_does(
         await web.is_everywhere(NEW)
     assert times >= MANY
     within_bounds(footage, down=1)
-    assert [step["target"] for step in run["steps"]] == [3, 6, 10]
+    assert [step["target"] for step in run["steps"]] == list(range(1, 11))
     assert await web.runs() == ["web-1"]
     assert templates == {name: [OLD, NEW] for name in SHARES}, "a template was written again, or went back"
 
@@ -123,15 +149,22 @@ def _is_stuck_without(status: Manifest, cluster: str) -> bool:
     return bool(away.get("awaySince")) and all(c["updatedReady"] == c["target"] for c in there)
 
 
-async def _killed_until(over: asyncio.Event, fleet: Fleet) -> int:
-    """kill -9 the controller about a second after it leads, again and again; how often."""
-    points, times = random.Random(SEED), 0
+async def _killed_until(over: asyncio.Event, fleet: Fleet, footage: Footage) -> int:
+    """kill -9 the controller at some point after each pod that it has let go; how often.
+
+    Its lease goes with it: else the next one would wait for its end, and most of the time none leads.
+    """
+    points, times, seen = random.Random(SEED), 0, 0
     while not over.is_set():
-        with suppress(TimeoutError):
-            await asyncio.wait_for(over.wait(), points.uniform(0, 2))
+        if footage.now(NEW) == seen:
+            await asyncio.sleep(0.01)
+            continue
+        await asyncio.sleep(points.uniform(0, 0.3))  # anywhere in what follows
+        seen = footage.now(NEW)
         fleet.kill_controller()
-        times += 1
+        await fleet.host.delete(LEASES, LEASE, NAMESPACE)
         await fleet.start(CONTROLLER)
+        times += 1
     return times
 
 
