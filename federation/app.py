@@ -71,7 +71,9 @@ class Federation:
             self.host, self.fleet, self._scheduling, writer, self._kept, self._gate, self.applies.look
         )
         told = self._told(Events(api, settings.identity))
-        releasing = Release(self.host, self.fleet, self._scheduling, self._applying, self._gate, told)
+        releasing = Release(
+            self.host, self.fleet, self._scheduling, self._applying, self._gate, self._unseen, told
+        )
         self._observing = Observe(
             self.host,
             self.fleet,
@@ -296,8 +298,10 @@ class Federation:
         return any(self._awaited(target.name, ref) for target in targets)
 
     def _awaited(self, cluster: str, ref: Ref) -> bool:
-        if self.applies.waiting(cluster, ref):
-            return True
+        return self.applies.waiting(cluster, ref) or self._unseen(cluster, ref)
+
+    def _unseen(self, cluster: str, ref: Ref) -> bool:
+        """Whether it has yet to be seen what a cluster holds; when it is, that brings the template back."""
         if self._connecting.health(cluster) is None:  # not probed yet; when it is, that brings the key back
             return self.host.clusters.get(("", cluster)) is not None
         member = self.fleet.get(cluster)

@@ -21,9 +21,18 @@ class Revisions:
         self._host = host
 
     async def keep(self, ref: Ref, template: Template, revision: Revision) -> None:
-        """Have a revision on the host, before anything is released to it."""
+        """Have a revision on the host, before anything is released to it.
+
+        Before the first run the first revision stays the first: it is what the clusters are at.
+        """
         stored = self._host.rollouts.revisions(template.uid)
         if stored and stored[-1].revision.name == revision.name:
+            return
+        if (
+            stored
+            and stored[0].revision.name == revision.name
+            and not self._host.rollouts.begun(template.uid)
+        ):
             return
         number = stored[-1].number + 1 if stored else 1
         if any(each.revision.name == revision.name for each in stored):
