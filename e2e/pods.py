@@ -76,6 +76,10 @@ class Footage:
         """How many pods are at an image."""
         return self._moment().at(image, cluster)
 
+    @property
+    def pods_there(self) -> int:
+        return sum(len(pods) for pods in self.pods.values())
+
     def most(self, image: str, cluster: str | None = None) -> int:
         """How many pods were at an image at a time."""
         return max((moment.at(image, cluster) for moment in self.moments), default=0)
