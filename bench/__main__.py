@@ -17,6 +17,8 @@ from bench.stage import Scale, staged
 
 FULL = Scale(objects=1000, rounds=3, samples=240, quiet=5.0, idle=60.0)
 QUICK = Scale(objects=20, rounds=1, samples=5, quiet=1.5, idle=2.0)
+STARTUP = 10.0, 20.0
+"""Seconds that pods take where many releases go on at a time."""
 WIDE_OBJECTS = 200
 """Objects on every fleet but the first."""
 
@@ -99,7 +101,9 @@ async def _releases(results: Results, members: int, scale: Scale, many: int, pro
     print(f"host and {members} members, 1 release and {many} at a time", flush=True)
     async with staged(members, scale, profile) as stage, stage.leading():
         for runs in sorted({1, many}):
-            measured = await releases.run(stage, runs)
+            measured = await releases.run(
+                stage, runs, (0.0, 0.0) if runs == 1 or scale.rounds == 1 else STARTUP
+            )
             results.releases.append(measured)
             results.figures += figures.of_releases(measured)
 

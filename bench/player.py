@@ -1,11 +1,12 @@
 """Player: plays the Deployment's controller and kubelets of a member, whose API server has none.
 
-A pod is ready the moment it exists, so that what is measured is Atoll's own time.
+Pods become ready after some seconds, or at once: then all the time there is, is Atoll's own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -16,13 +17,15 @@ from federation.kube.errors import Conflict, NotFound
 from federation.kube.resources import Manifest
 
 _FOR_EVER = 2**31 - 2
+Seconds = tuple[float, float]
 
 
 class Player:
     """`ready` says when the status of each Deployment was last written in each member (monotonic clock)."""
 
-    def __init__(self, members: Mapping[str, Api], namespace: str) -> None:
-        self._members, self._namespace = members, namespace
+    def __init__(self, members: Mapping[str, Api], namespace: str, startup: Seconds) -> None:
+        """`startup`: how long pods take, at least and at most."""
+        self._members, self._namespace, self._startup = members, namespace, startup
         self.ready: dict[tuple[str, str], float] = {}
         self._updated: dict[tuple[str, str], tuple[str, int]] = {}
 
@@ -47,6 +50,7 @@ class Player:
         if live.get("status", {}).get("observedGeneration") == generation:
             return
         counts = self._counts((member, name), live["spec"])
+        await asyncio.sleep(random.uniform(*self._startup) if (member, name) in self.ready else 0)
         body = {"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]},
                 "status": {"observedGeneration": generation, **counts}}  # fmt: skip
         try:
@@ -79,8 +83,8 @@ def _let_go(spec: Manifest) -> int:
 
 
 @asynccontextmanager
-async def playing(members: Mapping[str, Api], namespace: str) -> AsyncIterator[Player]:
-    player = Player(members, namespace)
+async def playing(members: Mapping[str, Api], namespace: str, startup: Seconds) -> AsyncIterator[Player]:
+    player = Player(members, namespace, startup)
     task = asyncio.create_task(player.run())
     try:
         yield player

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from bench.manifests import DEPLOYMENTS, FIRST_IMAGE, GROUP, POLICIES, deployment, image_patch, policy
-from bench.player import Player, playing
+from bench.player import Player, Seconds, playing
 from bench.stage import Stage, names
 from bench.writes import without_leases
 from federation.kube.api import Api
@@ -21,7 +21,7 @@ ROLLOUTS = Resource(GROUP, "v1alpha1", "rollouts", "Rollout")
 _ROLLOUT_POLICIES = Resource(GROUP, "v1alpha1", "rolloutpolicies", "RolloutPolicy")
 STEPS, REPLICAS = 10, 40
 _NEXT_IMAGE = "registry.example.com/shop/web:2.0"
-_DEADLINE = 300.0
+_DEADLINE = 900.0
 
 
 @dataclass
@@ -65,12 +65,12 @@ class _Seen:
             self.over.add(name)
 
 
-async def run(stage: Stage, runs: int) -> Releases:
-    """Release `runs` Deployments at a time; the controller leads already."""
+async def run(stage: Stage, runs: int, startup: Seconds) -> Releases:
+    """Release `runs` Deployments at a time, whose pods take so long; the controller leads already."""
     namespace, fleet = f"atoll-release-{runs}", stage.fleet
     members = {name: fleet.apis[name] for name in fleet.members}
     await fleet.make_namespace(namespace)
-    async with playing(members, namespace) as player:
+    async with playing(members, namespace, startup) as player:
         await _begin(fleet.host, namespace, runs, player, list(members))
         await stage.ledger.settle(stage.scale.quiet)
         await stage.ledger.open()

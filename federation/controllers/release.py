@@ -206,7 +206,8 @@ class Release:
             else frozenset(c.metadata.name for c in clusters if matches_affinity(step.clusters, c))
             for step in steps(run.spec)
         ]
-        return Wish(wanted, scopes)
+        own = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
+        return Wish(wanted, scopes, own)
 
     def _sight(self, ref: Ref, template: Template, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0

@@ -30,7 +30,7 @@ _BEGINNINGS: dict[Phase, tuple[Literal["Normal", "Warning"], str]] = {
 
 def news(before: RolloutStatus, after: RolloutStatus) -> list[News]:
     """Return what a person who follows the run wants to be told, the earliest first."""
-    told = [*_steps(before, after), *_clusters(before, after)]
+    told = [*_progress(before, after), *_clusters(before, after)]
     if before.phase == "Paused" and after.phase not in ("Paused", "Halted"):
         told.append(News("Normal", "Resumed", f"step {after.step} goes on"))
     if after.phase != before.phase and after.phase in _BEGINNINGS:
@@ -39,27 +39,34 @@ def news(before: RolloutStatus, after: RolloutStatus) -> list[News]:
     return told
 
 
-def _steps(before: RolloutStatus, after: RolloutStatus) -> list[News]:
-    if after.current_step == before.current_step:
-        return []
-    name = f" ({after.steps[-1].name})" if after.steps and after.steps[-1].name else ""
-    wanted = f"{after.target} of {after.replicas} pods at the new revision"
-    return [News("Normal", "StepStarted", f"step {after.step}{name}: {wanted}")]
+def _progress(before: RolloutStatus, after: RolloutStatus) -> list[News]:
+    """Tell a step that begins, and a wave; both at once in one Event, since there may be many."""
+    wave = _wave(before, after)
+    if after.current_step != before.current_step:
+        name = f" ({after.steps[-1].name})" if after.steps and after.steps[-1].name else ""
+        step = f"step {after.step}{name}: {after.target} of {after.replicas} pods at the new revision"
+        return [News("Normal", "StepStarted", f"{step}; {wave}" if wave else step)]
+    return [News("Normal", "WavePermitted", wave)] if wave else []
+
+
+def _wave(before: RolloutStatus, after: RolloutStatus) -> str:
+    """Say which clusters were permitted more; empty when none was."""
+    known = {cluster.name: cluster.permitted for cluster in before.clusters}
+    more = [
+        f"{cluster.name} {known.get(cluster.name, 0)} to {cluster.permitted}"
+        for cluster in after.clusters
+        if cluster.state == "Releasing" and cluster.permitted > known.get(cluster.name, 0)
+    ]
+    return f"permitted in {', '.join(more)}" if more else ""
 
 
 def _clusters(before: RolloutStatus, after: RolloutStatus) -> list[News]:
-    known = {cluster.name: cluster for cluster in before.clusters}
-    waves, told = [], []
+    known = {cluster.name: cluster.left_out for cluster in before.clusters}
+    told = []
     for cluster in after.clusters:
-        former = known.get(cluster.name)
-        permitted = former.permitted if former else 0
-        if cluster.state == "Releasing" and cluster.permitted > permitted:
-            waves.append(f"{cluster.name} {permitted} to {cluster.permitted}")
-        left_out = former.left_out if former else ""
+        left_out = known.get(cluster.name, "")
         if cluster.left_out and not left_out:
             told.append(News("Warning", "ClusterSkipped", f"{cluster.name} is left out: {cluster.left_out}"))
         if left_out and not cluster.left_out:
             told.append(News("Normal", "ClusterCaughtUp", f"{cluster.name} is taken in again"))
-    if waves:
-        told.append(News("Normal", "WavePermitted", f"pods of the new revision: {', '.join(waves)}"))
     return told

@@ -46,9 +46,10 @@ def _step_done(run: Run) -> bool:
     _note(run, ready_time=ready_time)
     if run.spec.promote or run.progress[-1].finish_time:
         return True
-    if (rest := step.bake_seconds - run.since(ready_time)) > 0:
+    bake = max(step.bake_seconds, run.wish.min_ready_seconds)
+    if (rest := bake - run.since(ready_time)) > 0:
         run.wake(rest)
-        run.say("Baking", "Baking", f"step {run.step} is ready and bakes for {step.bake_seconds} s")
+        run.say("Baking", "Baking", f"step {run.step} is ready and bakes for {bake} s")
         return False
     if step.approval == "Manual" and run.spec.approved_step < run.step:
         run.say(

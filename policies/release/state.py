@@ -60,6 +60,8 @@ class Wish(NamedTuple):
     """The revision that the workload on the host is at."""
     scopes: Sequence[frozenset[str] | None]
     """For each of `steps` the clusters it is about; None for all."""
+    min_ready_seconds: int = 0
+    """The workload's own: every step bakes at least as long."""
 
 
 def steps(spec: RolloutSpec) -> tuple[RolloutStep, ...]:

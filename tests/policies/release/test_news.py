@@ -30,16 +30,17 @@ def test_nothing_happened_when_only_counts_moved() -> None:
 
 def test_a_run_that_begins_tells_its_step_and_what_is_permitted() -> None:
     assert [tuple(each) for each in news(RolloutStatus(), RELEASING)] == [
-        ("Normal", "StepStarted", "step 1/2 (canary): 2 of 10 pods at the new revision"),
-        ("Normal", "WavePermitted", "pods of the new revision: a 0 to 1"),
+        (
+            "Normal",
+            "StepStarted",
+            "step 1/2 (canary): 2 of 10 pods at the new revision; permitted in a 0 to 1",
+        )
     ]
 
 
 def test_one_event_tells_a_wave_of_all_clusters() -> None:
     clusters = [RolloutCluster(name=name, state="Releasing", permitted=3) for name in "ab"]
-    assert after(clusters=clusters) == [
-        ("Normal", "WavePermitted", "pods of the new revision: a 1 to 3, b 0 to 3")
-    ]
+    assert after(clusters=clusters) == [("Normal", "WavePermitted", "permitted in a 1 to 3, b 0 to 3")]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Play:
     def __init__(self, run: RolloutSpec, sizes: dict[str, int]) -> None:
         self.run, self.sizes, self.now = run, sizes, NOW
         self.status = RolloutStatus()
-        self.revision = run.target_revision
+        self.revision, self.min_ready_seconds = run.target_revision, 0
         self.special: dict[str, dict[str, Any]] = {}
         self.look_again: float | None = None
 
@@ -43,7 +43,7 @@ class Play:
         for _ in range(times):
             self.now += timedelta(seconds=seconds)
             sights = {name: self._sight(name) for name in self.sizes}
-            wish = Wish(self.revision, [None] * len(steps(self.run)))
+            wish = Wish(self.revision, [None] * len(steps(self.run)), self.min_ready_seconds)
             found = advance(self.run, 1, self.status, wish, sights, self.now)
             self.status, self.look_again = found.status, found.look_again
         return self.status
@@ -100,6 +100,13 @@ def test_a_step_bakes_as_long_as_it_says() -> None:
     assert play.look_again == 60
     assert play.look(seconds=59).phase == "Baking"
     assert play.look(seconds=1).current_step == 2
+
+
+def test_a_step_bakes_as_long_as_the_workload_itself_wants_its_pods_ready() -> None:
+    play = Play(spec(steps=[{"updated": 1}, {"updated": "100%"}]), {"a": 5})
+    play.min_ready_seconds = 30
+    assert play.look(2).phase == "Baking"
+    assert play.look_again == 30
 
 
 def test_pods_that_fail_while_a_step_bakes_start_the_bake_anew() -> None:
