@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import orjson
+from cachetools import LRUCache
 
 from federation.controllers.apply import Apply
 from federation.controllers.gate import Gate, under_way
@@ -43,6 +44,7 @@ DISTANCE = 5.0
 """Seconds between two writes of a Rollout's status when only counts changed."""
 EXAMINATION = 5.0
 """Seconds between two looks at pods that do not become ready."""
+_REMEMBERED = 4096
 
 
 class Release:
@@ -65,8 +67,8 @@ class Release:
         self._apply, self._gate, self._unseen, self._told = apply, gate, unseen, told
         self._revisions = Revisions(host)
         self._symptoms = Symptoms()
-        self._written: dict[str, float] = {}
-        self._examined: dict[Key, float] = {}
+        self._written: LRUCache[str, float] = LRUCache(maxsize=_REMEMBERED)
+        self._examined: LRUCache[Key, float] = LRUCache(maxsize=_REMEMBERED)
 
     async def __call__(self, ref: Ref) -> float | None:
         template, record = self._schedule.decided(ref), self._host.binding(ref)
