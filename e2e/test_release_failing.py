@@ -1,29 +1,17 @@
-"""Releases that go wrong: bad pods, members that are away, a controller that is killed."""
+"""Releases that go wrong: pods that fail, members that are away."""
 
 from __future__ import annotations
-
-import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.pods import Footage
-from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
-from federation.kube.resources import Manifest, Resource
-from federation.process import LEASE
-from federation.sandbox.sandbox import CONTROLLER
-from federation.settings import NAMESPACE
-from tests.federated import DEPLOYMENTS, Cluster
+from e2e.releases import CRASHES, NEW, NEWER, OLD, Web, within_bounds
+from federation.kube.resources import Manifest
 
 pytestmark = pytest.mark.timeout(300)
 
 NOTICED = 30.0
 """Seconds in which pods that crash are noticed."""
-SEED, MANY = 20, 3
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
 
 
@@ -115,75 +103,8 @@ async def test_a_member_that_is_away_is_skipped_and_catches_up_when_it_is_back(
     within_bounds(footage, down=2, ready=8)
 
 
-async def test_a_controller_killed_again_and_again_ends_where_one_that_lives_does(
-    fleet: Fleet, namespace: str
-) -> None:
-    web = Web(fleet, namespace)
-    await web.begin(batches=10, maxUnavailable=1)
-    async with AsyncExitStack() as stack:
-        templates = {
-            name: await stack.enter_async_context(_templates(member, namespace))
-            for name, member in fleet.members.items()
-        }
-        footage = await stack.enter_async_context(web.filmed())
-        over = asyncio.Event()
-        killing = asyncio.create_task(_killed_until(over, fleet, footage))
-        try:
-            await web.change(NEW)
-            run = await web.reaches("Completed", seconds=2 * DONE)
-        finally:
-            over.set()
-            times = await killing
-        await web.is_everywhere(NEW)
-    assert times >= MANY
-    within_bounds(footage, down=1)
-    assert [step["target"] for step in run["steps"]] == list(range(1, 11))
-    assert await web.runs() == ["web-1"]
-    assert templates == {name: [OLD, NEW] for name in SHARES}, "a template was written again, or went back"
-
-
 def _is_stuck_without(status: Manifest, cluster: str) -> bool:
     """Whether the others have all that the step wants of them, and only one cluster is waited for."""
     there = [each for each in status["clusters"] if each["name"] != cluster]
     away = next(each for each in status["clusters"] if each["name"] == cluster)
     return bool(away.get("awaySince")) and all(c["updatedReady"] == c["target"] for c in there)
-
-
-async def _killed_until(over: asyncio.Event, fleet: Fleet, footage: Footage) -> int:
-    """kill -9 the controller at some point after each pod that it has let go; how often.
-
-    Its lease goes with it: else the next one would wait for its end, and most of the time none leads.
-    """
-    points, times, seen = random.Random(SEED), 0, 0
-    while not over.is_set():
-        if footage.now(NEW) == seen:
-            await asyncio.sleep(0.01)
-            continue
-        await asyncio.sleep(points.uniform(0, 0.3))  # anywhere in what follows
-        seen = footage.now(NEW)
-        fleet.kill_controller()
-        await fleet.host.delete(LEASES, LEASE, NAMESPACE)
-        await fleet.start(CONTROLLER)
-        times += 1
-    return times
-
-
-@asynccontextmanager
-async def _templates(member: Cluster, namespace: str) -> AsyncIterator[list[str]]:
-    """Note the image of each pod template that is written to a member, for the time of a block."""
-    images = [image_of(await member.api.get(DEPLOYMENTS, "web", namespace))]
-    version = await member.api.latest(DEPLOYMENTS)
-
-    async def follow() -> None:
-        async with member.api.watch(DEPLOYMENTS, version, namespace=namespace) as events:
-            async for event in events:
-                if event.type == "MODIFIED" and image_of(event.manifest) != images[-1]:
-                    images.append(image_of(event.manifest))
-
-    following = asyncio.create_task(follow())
-    try:
-        yield images
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following
