@@ -124,7 +124,7 @@ def _phases(state: State) -> dict[str, str]:
 # What must be so on the way
 
 
-def _law(answers: Sequence[Written], *, images: Sequence[tuple[str, ...]]) -> None:
+def law(answers: Sequence[Written], *, images: Sequence[tuple[str, ...]]) -> None:
     """`images` are the ways that the pod template of a member may go."""
     _check_permitted(answers)
     _check_steps(answers)
@@ -194,42 +194,40 @@ RELEASE = Scenario(
     _governed("None"),
     partial(_change, to=NEW),
     partial(_expect, at=NEW, runs={"web-1": "Completed"}),
-    law=partial(_law, images=[(OLD, NEW)]),
+    law=partial(law, images=[(OLD, NEW)]),
 )
-RELEASES = (
-    RELEASE,
-    Scenario(
-        "release rolled back at half",
-        _governed("Manual"),
-        partial(_change, to=NEW),
-        partial(_expect, at=OLD, runs={"web-1": "RolledBack"}),
-        then=(_abort_at_half,),
-        law=partial(_law, images=[(OLD, NEW, OLD)]),
-    ),
-    Scenario(
-        "release superseded at half",
-        _governed("Manual"),
-        partial(_change, to=NEW),
-        partial(_expect, at=NEWER, runs={"web-1": "Superseded", "web-2": "Completed"}),
-        then=(_change_again_at_half, _approve_the_second),
-        law=partial(_law, images=[(OLD, NEW, NEWER)]),
-    ),
-    Scenario(
-        "release superseded right after the harm",
-        _governed("None"),
-        partial(_change, to=NEW),
-        partial(_expect_over, at=NEWER),
-        meanwhile=partial(_change, to=NEWER),
-        alike=False,
-        law=partial(_law, images=[(OLD, NEWER), (OLD, NEW, NEWER)]),
-    ),
-    Scenario(
-        "release reverted right after the harm",
-        _governed("None"),
-        partial(_change, to=NEW),
-        partial(_expect_over, at=OLD),
-        meanwhile=partial(_change, to=OLD),
-        alike=False,
-        law=partial(_law, images=[(OLD,), (OLD, NEW, OLD)]),
-    ),
+ABORTED = Scenario(
+    "release rolled back at half",
+    _governed("Manual"),
+    partial(_change, to=NEW),
+    partial(_expect, at=OLD, runs={"web-1": "RolledBack"}),
+    then=(_abort_at_half,),
+    law=partial(law, images=[(OLD, NEW, OLD)]),
 )
+SUPERSEDED_AT_HALF = Scenario(
+    "release superseded at half",
+    _governed("Manual"),
+    partial(_change, to=NEW),
+    partial(_expect, at=NEWER, runs={"web-1": "Superseded", "web-2": "Completed"}),
+    then=(_change_again_at_half, _approve_the_second),
+    law=partial(law, images=[(OLD, NEW, NEWER)]),
+)
+SUPERSEDED = Scenario(
+    "release superseded right after the harm",
+    _governed("None"),
+    partial(_change, to=NEW),
+    partial(_expect_over, at=NEWER),
+    meanwhile=partial(_change, to=NEWER),
+    alike=False,
+    law=partial(law, images=[(OLD, NEWER), (OLD, NEW, NEWER)]),
+)
+REVERTED = Scenario(
+    "release reverted right after the harm",
+    _governed("None"),
+    partial(_change, to=NEW),
+    partial(_expect_over, at=OLD),
+    meanwhile=partial(_change, to=OLD),
+    alike=False,
+    law=partial(law, images=[(OLD,), (OLD, NEW, OLD)]),
+)
+RELEASES = (RELEASE, ABORTED, SUPERSEDED_AT_HALF, SUPERSEDED, REVERTED)
