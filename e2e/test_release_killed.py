@@ -1,4 +1,4 @@
-"""kill -9 of the controller in the midst of releases: they end as if nothing had been, nothing is done twice."""
+"""kill -9 of the controller in mid-release: it ends as if nothing had been, and nothing is done twice."""
 
 from __future__ import annotations
 
