@@ -1,4 +1,4 @@
-"""A newer revision takes over from one whose pods are on their way, or broken: heard late, within the bounds."""
+"""A newer revision takes over from one whose pods are still coming or broken, and is heard of late."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.policies.release.federation import Federation
 from tests.policies.release.test_bounds import TOGETHER, spec_of
 
-SEEDS, CHUNK = 200, 50
+SEEDS, CHUNK = 100, 50
 HALTED = 15
 """Seconds after which a release of a broken revision has come as far as it may."""
 
