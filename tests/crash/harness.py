@@ -226,6 +226,8 @@ class Run:
             mending = asyncio.create_task(self._mend_when_reached())
             try:
                 await step(self._world, self._namespace)
+            except AssertionError as never:
+                raise Violation(f"{self._told()}\n{never}") from never
             finally:
                 if not self.tap.reached:
                     mending.cancel()
