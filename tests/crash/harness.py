@@ -9,18 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from uuid import uuid4
 
-from federation.app import Federation
-from federation.kube.config import from_dict
 from federation.kube.resources import Manifest
-from federation.metrics import Metrics
-from federation.settings import Settings
 from tests.crash.deployments import DeploymentController
+from tests.crash.incarnation import Incarnation, Violation
 from tests.crash.state import State, collect, difference
-from tests.crash.tap import BEGINNING, Perturbation, Tap, TappedApi, Written
+from tests.crash.tap import BEGINNING, Perturbation, Tap, Written
 from tests.crash.witness import Witness
 from tests.crash.world import World, clear
 from tests.federated import condition
@@ -87,48 +83,6 @@ class Recorded:
         return points[:: stride + (stride % len(Perturbation) == 0)]
 
 
-class Violation(AssertionError):
-    """A perturbed run did not end as it should."""
-
-
-@dataclass
-class _Incarnation:
-    """One life of the controller."""
-
-    world: World
-    tap: Tap
-    _api: TappedApi | None = None
-    _task: asyncio.Task[None] | None = None
-    federation: Federation = field(init=False)
-
-    async def start(self) -> None:
-        self._api = TappedApi(await from_dict(self.world.kubeconfigs["host"]), "host", self.tap)
-        await self._api.__aenter__()
-        self.federation = Federation(
-            self._api, self.world.host_id, Settings(identity="crash"), Metrics(), self._connect
-        )
-        self._task = asyncio.create_task(self.federation.run())
-
-    async def _connect(self, name: str, kubeconfig: dict[str, Any]) -> TappedApi:
-        return TappedApi(await from_dict(kubeconfig), name, self.tap)
-
-    def check(self) -> None:
-        """Raise what ended the controller, if something did."""
-        if self._task is not None and self._task.done() and not self._task.cancelled():
-            raise Violation("the controller ended by itself") from self._task.exception()
-
-    async def kill(self) -> None:
-        """End all tasks; none gets an answer any more, so nothing is put in order on the way."""
-        assert self._task is not None
-        assert self._api is not None
-        self.tap.dead = True
-        self._task.cancel()
-        _, alive = await asyncio.wait({self._task}, timeout=5)
-        assert not alive, "the controller waits for an answer while it is being cancelled"
-        await self._api.__aexit__(None, None, None)
-        self.check()
-
-
 class Run:
     """One run of a scenario in a namespace of its own."""
 
@@ -139,7 +93,7 @@ class Run:
         self._what = f"{scenario.name}: {perturbation.value} {point}" if perturbation else scenario.name
         self._namespace = f"crash-{uuid4().hex[:10]}"
         self.tap = Tap(self._namespace, world.latest, point, perturbation)
-        self._controller = _Incarnation(world, self.tap)
+        self._controller = Incarnation(world, self.tap)
         self._witness = Witness(world.members, self._namespace)
         self._played = DeploymentController(world.members, self._namespace, self._play)
 
@@ -259,7 +213,7 @@ class Run:
         await self._controller.kill()
         self.tap.revive()
         self.tap.touch()
-        self._controller = _Incarnation(self._world, self.tap)
+        self._controller = Incarnation(self._world, self.tap)
         await self._controller.start()
 
     def _quiet(self, seconds: float) -> bool:

@@ -8,6 +8,7 @@ for Cluster Management Controllers", OSDI 2022): a crash, a stale cache, events 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -39,6 +40,8 @@ class Perturbation(Enum):
     """Watches break right before the write and the next list comes after the release."""
 
 
+_DIGEST = re.compile(r"(?<=[a-z])-[0-9a-f]{10}\b")
+"""The end of a ControllerRevision's name: another one in each run."""
 _KILLS = {Perturbation.KILL_BEFORE, Perturbation.KILL_AFTER, Perturbation.REWOUND}
 _FREEZES = {Perturbation.STALE, Perturbation.REWOUND}
 Latest = Callable[[], Awaitable[Mapping[str, str]]]
@@ -55,7 +58,7 @@ class Written(NamedTuple):
 
 
 class Tap:
-    """The harm of one run. Names of writes are free of `namespace`, so that they are the same in each run.
+    """The harm of one run. Names of writes are free of what differs from run to run, `namespace` above all.
 
     - `writes`: those since `arm`, by name, each with its number among its equals
     - `answers`: what every write since the start made, in order; those that the controller never read, too
@@ -136,7 +139,7 @@ class Tap:
     def _is_point(self, name: str) -> bool:
         if not self._armed:
             return False
-        name = name.replace(self._namespace, "NS")
+        name = _DIGEST.sub("-DIGEST", name.replace(self._namespace, "NS"))
         self._numbers[name] += 1
         self.writes.append(f"{name} #{self._numbers[name]}")
         return self._point == self.writes[-1]

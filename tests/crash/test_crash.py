@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.crash.harness import Recorded, Run, Scenario, Violation
+from tests.crash.harness import Recorded, Run, Scenario
+from tests.crash.incarnation import Violation
 from tests.crash.scenarios import DELETION, SCENARIOS
 from tests.crash.tap import Perturbation
 from tests.crash.world import World

@@ -8,7 +8,8 @@ import pytest
 
 from federation.controllers.writer import Writer
 from federation.kube.informer import Informer
-from tests.crash.harness import Run, Violation
+from tests.crash.harness import Run
+from tests.crash.incarnation import Violation
 from tests.crash.scenarios import DELETION, UPDATE
 from tests.crash.tap import BEGINNING, Perturbation
 from tests.crash.world import World

@@ -10,7 +10,8 @@ import pytest
 from federation.controllers.gate import Gate
 from policies.release.permission import Permission
 from tests.crash.deployments import FOR_EVER, pods, status_of
-from tests.crash.harness import Run, Scenario, Violation
+from tests.crash.harness import Run, Scenario
+from tests.crash.incarnation import Violation
 from tests.crash.releases import (
     ABORTED,
     NEW,
