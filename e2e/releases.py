@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from e2e.fleet import ATOLL, Fleet, names
@@ -113,7 +114,7 @@ class Web:
     async def is_everywhere(self, image: str, replicas: Mapping[str, int] = SHARES) -> None:
         """Wait until all pods of all members are at an image, and ready."""
         for name, pods in replicas.items():
-            await self.copy(name, lambda d, pods=pods: d is not None and _all_at(d, image, pods))
+            await self.copy(name, partial(_is_at, image, pods))
 
     @asynccontextmanager
     async def filmed(self, *clusters: str, runs: Mapping[str, int] | None = None) -> AsyncIterator[Footage]:
@@ -158,6 +159,10 @@ def _placed() -> Manifest:
 def image_of(live: Manifest) -> str:
     image: str = live["spec"]["template"]["spec"]["containers"][0]["image"]
     return image
+
+
+def _is_at(image: str, pods: int, live: Manifest | None) -> bool:
+    return live is not None and _all_at(live, image, pods)
 
 
 def _all_at(live: Manifest, image: str, pods: int) -> bool:
