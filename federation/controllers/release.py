@@ -32,7 +32,7 @@ from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
-from policies.release.permission import heard, permission
+from policies.release.permission import heard, outstanding, permission
 from policies.release.revision import WORKLOAD_LABEL
 from policies.release.run import advance, decided
 from policies.release.state import Sight, Wish, steps
@@ -216,8 +216,8 @@ class Release:
         paused = (found := self._host.clusters.get(("", cluster))) is not None and found.spec.paused
         reachable = member is not None and member.available and not paused
         copy = member.copies.get(ref.resource, ref.key) if member else None
-        if member is None or not member.copies.synced(ref.resource):
-            begun = self._host.rollouts.begun(template.uid)  # what it was permitted stands while it is away
+        begun = self._host.rollouts.begun(template.uid)
+        if member is None or not member.copies.synced(ref.resource):  # what it was permitted stands
             return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)
         if copy is None:
             return Sight(wanted, reachable)
@@ -227,7 +227,7 @@ class Release:
         return Sight(
             replicas=wanted,
             reachable=reachable,
-            holds=heard(copy.copy.echo),
+            holds=outstanding(begun, cluster, heard(copy.copy.echo)),
             current=seen.observed and self._apply.holds(key),
             total=seen.total,
             ready=seen.ready,

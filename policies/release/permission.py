@@ -74,6 +74,25 @@ def accounts_for(rollout: Rollout | None, name: str, held: Permission | None) ->
     )
 
 
+def outstanding(rollout: Rollout | None, name: str, held: Permission | None) -> Permission | None:
+    """Return what a cluster holds, or may any moment: what the last run permitted may be on its way there.
+
+    :param held: what its copy said when it was last heard of.
+    """
+    if rollout is None or all(cluster.name != name for cluster in rollout.status.clusters):
+        return held
+    if not accounts_for(rollout, name, held):
+        return held
+    may = permission(rollout, name)
+    if may.updated is None or (held is not None and held.revision == may.revision and _exceeds(held, may)):
+        return held
+    return may
+
+
+def _exceeds(held: Permission, may: Permission) -> bool:
+    return held.updated is None or (may.updated is not None and held.updated > may.updated)
+
+
 def base_of(told: Collection[Permission], known: Collection[str]) -> str | None:
     """Return the revision that clusters were at before a run that is gone; None if that can't be told.
 

@@ -8,7 +8,7 @@ import pytest
 
 from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout
-from policies.release.permission import Permission, accounts_for, base_of
+from policies.release.permission import Permission, accounts_for, base_of, outstanding
 
 WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
 HALF = Permission("v3", 2)
@@ -67,3 +67,24 @@ def test_what_was_before_is_not_guessed() -> None:
 
 def test_a_revision_that_all_hold_is_what_they_are_at() -> None:
     assert base_of([Permission("v2"), Permission("v2")], ["v1", "v2"]) == "v2"
+
+
+@pytest.mark.parametrize("held", [None, Permission("v1"), Permission("v2", 1)])
+def test_what_a_superseded_run_permitted_may_be_on_its_way(held: Permission | None) -> None:
+    before = run("Superseded", state="Releasing", replicas=5, permitted=2)
+    assert outstanding(before, "a", held) == Permission("v2", 2, replicas=5)
+
+
+@pytest.mark.parametrize("held", [Permission("v2", 3), Permission("v2")])
+def test_a_cluster_that_says_it_holds_more_than_was_permitted_is_believed(held: Permission) -> None:
+    assert outstanding(run("Superseded", state="Releasing", permitted=2), "a", held) == held
+
+
+@pytest.mark.parametrize("state", ["Stable", "Released", "Restored"])
+def test_where_no_part_was_permitted_the_copy_tells(state: str) -> None:
+    assert outstanding(run("Superseded", state=state), "a", HALF) == HALF
+    assert outstanding(run("Superseded", state="Releasing", permitted=2), "b", HALF) == HALF
+
+
+def test_what_a_run_that_is_gone_has_begun_is_not_taken_for_older_than_the_run_before_it() -> None:
+    assert outstanding(run("Superseded", state="Releasing", permitted=2), "a", HALF) == HALF
