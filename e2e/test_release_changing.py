@@ -9,7 +9,19 @@ import pytest
 
 from e2e.fleet import Fleet
 from e2e.pods import Footage
-from e2e.releases import DONE, NEW, NEWER, OLD, ROLLOUTS, SHARES, WEB, Web, within_bounds
+from e2e.releases import (
+    DONE,
+    NEW,
+    NEWER,
+    OLD,
+    ROLLOUT_POLICIES,
+    ROLLOUTS,
+    SHARES,
+    WEB,
+    Web,
+    rollout_policy,
+    within_bounds,
+)
 from federation.kube.resources import Manifest, Resource
 from tests.federated import eventually
 
@@ -170,3 +182,31 @@ async def test_a_run_that_is_deleted_lets_nothing_more_go_and_the_next_takes_the
         await web.reaches("Completed", number=last)
     within_bounds(footage, down=2)
     await web.is_everywhere(NEW)
+
+
+async def test_what_went_out_without_a_policy_is_not_taken_back_by_one_that_comes_again(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(batches=2)
+    await web.change(NEW)
+    await web.reaches("Completed")
+    await fleet.host.delete(ROLLOUT_POLICIES, "steps", namespace)
+    await web.change(NEWER)
+    await web.is_everywhere(NEWER)
+    async with web.filmed(runs={}) as footage:
+        await fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(namespace, batches=2))
+        for name in SHARES:
+            await web.copy(name, lambda d: bool(d and _says(d)))
+        await web.is_looked_at_again()
+    assert not any(moment.at(NEW) for moment in footage.moments)
+    assert await web.runs() == ["web-1"]
+    await web.change(OLD)
+    await web.reaches("Completed", number=2)
+    await web.is_everywhere(OLD)
+
+
+def _says(live: Manifest) -> str:
+    """What a copy says it was permitted."""
+    said: str = live["metadata"]["annotations"].get("federation.atoll.dev/release", "")
+    return said

@@ -98,20 +98,15 @@ def placed_by(binding: ResourceBinding) -> str:
     return f"{binding.metadata.uid}/{binding.metadata.generation}"
 
 
-def holds(copy: Copy, digest: str, binding: ResourceBinding) -> bool:
-    """Whether a copy was applied from this manifest for this binding, so that no write is needed.
+def holds(copy: Copy, digest: str, echo: str, binding: ResourceBinding) -> bool:
+    """Whether a copy was applied from this manifest for this binding and says what it was permitted, so that
+    no write is needed.
 
     A copy that another binding placed, as before a host was rebuilt, is written once more: its new binding
     must know it for its own when it withdraws it.
     """
-    return copy.digest == digest and copy.placed_by.partition("/")[0] == binding.metadata.uid
-
-
-def keeps(copy: Copy, echo: str, restrained: bool) -> bool:
-    """Whether a copy says of its release what it should. One that never was in a release need not say it."""
-    if copy.echo == echo:
-        return True
-    return not restrained and "/" not in copy.echo and not (copy.echo and echo)
+    placed_by, _, _ = copy.placed_by.partition("/")
+    return copy.digest == digest and copy.echo == echo and placed_by == binding.metadata.uid
 
 
 def decide(placed: Placed, copy: Copy | None) -> Action:
@@ -183,14 +178,18 @@ def within_brake(inferred: int, total: int) -> bool:
     return inferred <= max(10, total // 5)
 
 
-def stamp(manifest: Manifest, *, host: str, digest: str, binding: ResourceBinding) -> Manifest:
+def stamp(
+    manifest: Manifest, *, host: str, digest: str, binding: ResourceBinding, echo: str = ""
+) -> Manifest:
     """Return the manifest with the label and annotations that make a member's object ours."""
     metadata = manifest["metadata"]
+    permitted = {RELEASE_ANNOTATION: echo} if echo else {}
     return manifest | {
         "metadata": metadata
         | {
             "labels": metadata.get("labels", {}) | {HOST_LABEL: host},
             "annotations": metadata.get("annotations", {})
-            | {DIGEST_ANNOTATION: digest, BINDING_ANNOTATION: placed_by(binding)},
+            | {DIGEST_ANNOTATION: digest, BINDING_ANNOTATION: placed_by(binding)}
+            | permitted,
         }
     }

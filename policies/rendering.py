@@ -32,8 +32,10 @@ class Rendered(NamedTuple):
     digest: str
     restraint: Manifest | None = None
     """The fields of `spec` by which a release holds the cluster to what it may; `manifest` lacks them."""
+    revision: str = ""
+    """The revision of the pods; empty where no release has a say."""
     echo: str = ""
-    """What the copy is to say it was permitted; empty where no release has a say."""
+    """What the copy is to say it was permitted."""
 
     @classmethod
     def of(cls, manifest: Manifest) -> Rendered:
@@ -81,10 +83,10 @@ def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:
     elif may.max_unavailable is not None:
         restraint = driver.return_to(manifest, may.max_unavailable)
     else:
-        return rendered._replace(echo=may.echo)
+        return rendered._replace(revision=may.revision, echo=may.echo)
     spec = {field: value for field, value in manifest["spec"].items() if field not in driver.FIELDS}
     bare = manifest | {"spec": spec}
-    return Rendered(bare, digest(bare | {"restrained": True}), restraint, may.echo)
+    return Rendered(bare, digest(bare | {"restrained": True}), restraint, may.revision, may.echo)
 
 
 def digest(manifest: Manifest) -> str:

@@ -24,7 +24,7 @@ from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
-from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds, keeps
+from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
@@ -201,10 +201,10 @@ class Apply:
 
     def _is_present(self, key: Key, template: Template, rendered: Rendered) -> bool:
         """Whether a manifest is of the template as it is now, and not held at another revision."""
-        if not rendered.echo:
+        if not rendered.revision:
             return True
         revision = self._gate.present(key.ref, template)
-        return revision is not None and rendered.echo.partition("/")[0] == revision.name
+        return revision is not None and rendered.revision == revision.name
 
     def holds(self, key: Key) -> bool:
         """Whether a cluster holds what it is to hold by what the host says now."""
@@ -265,16 +265,14 @@ class Apply:
 
 def held_by(copy: MemberCopy, rendered: Rendered, record: Record) -> bool:
     """Whether a copy was written from this manifest, and permitted no more and no less."""
-    return holds(copy.copy, rendered.digest, record.binding) and keeps(
-        copy.copy, rendered.echo, rendered.restraint is not None
-    )
+    return holds(copy.copy, rendered.digest, rendered.echo, record.binding)
 
 
 def _held_back(rendered: Rendered, present: bool) -> Verdict | None:
     if present:
         return None
-    revision = rendered.echo.partition("/")[0]
-    return Verdict("ReleasePending", f"held at revision {revision} by its Rollout; `atoll rollout status`")
+    said = f"held at revision {rendered.revision} by its Rollout; `atoll rollout status`"
+    return Verdict("ReleasePending", said)
 
 
 def _unaccounted(action: Keep | Remove | Release) -> Verdict | None:

@@ -67,7 +67,7 @@ class Contest:
         """Return the fields that others took of those by which a release holds a copy."""
         if rendered.restraint is None:
             return ()
-        return tuple(missing({"spec": rendered.restraint}, orjson.loads(copy.restrained)))
+        return tuple(missing({"spec": rendered.restraint}, orjson.loads(copy.restrained or b"{}")))
 
     def _not_owned(self, rendered: Rendered, owned: bytes) -> tuple[str, ...]:
         """Walk the manifest once for all clusters that hold the same of it."""

@@ -13,6 +13,7 @@ from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Template
 from federation.controllers.rollouts import Policy
 from federation.kube.ref import Ref
+from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.override import OverridePolicy
@@ -40,9 +41,9 @@ class Gate:
         if not under_way(run) and (verdict := self._unaccounted(ref, template, run, cluster)) is not None:
             return verdict
         if run is not None:
-            return self._permitted(ref, run, cluster)
+            return self._permitted(ref, template, run, cluster)
         base = self.base(ref, template)
-        return Permission(base) if isinstance(base, str) else base
+        return Permission(base, noted=bool(self._told(ref))) if isinstance(base, str) else base
 
     def _unaccounted(self, ref: Ref, template: Template, run: Rollout | None, cluster: str) -> Verdict | None:
         """Have a copy stay as it is that a run has left in mid-batch whose Rollout is gone.
@@ -58,13 +59,28 @@ class Gate:
             "host; it stays as it is until a new one takes it in",
         )
 
-    def _permitted(self, ref: Ref, run: Rollout, cluster: str) -> Permission | Verdict:
+    def _permitted(self, ref: Ref, template: Template, run: Rollout, cluster: str) -> Permission | Verdict:
         """Answer from a run. A copy in a cluster that it has yet to take in stays as it is until then."""
+        present = self.present(ref, template)
+        if present is not None and self._moved_on(ref, run, cluster, present.name):
+            return Permission(present.name)
         member = self._fleet.get(cluster)
         known = any(each.name == cluster for each in run.status.clusters)
         if under_way(run) and not known and member and member.copies.get(ref.resource, ref.key):
             return Verdict("ReleasePending", f"{run.metadata.name} has yet to take cluster {cluster} in")
         return permission(run, cluster)
+
+    def _moved_on(self, ref: Ref, run: Rollout, cluster: str, present: str) -> bool:
+        """Whether a cluster was given the present revision while no policy governed the workload.
+
+        A copy says what it was permitted as long as a policy does, and nothing without one.
+        """
+        if run.status.phase != "Completed" or any(
+            c.name == cluster and c.left_out for c in run.status.clusters
+        ):
+            return False
+        copy = self._copy(ref, self._fleet.get(cluster))
+        return copy is not None and copy.copy.echo in ("", present)
 
     def governs(self, ref: Ref, template: Template) -> bool:
         """Whether a release has, or may come to have, a say about a workload."""
@@ -96,9 +112,9 @@ class Gate:
         """
         run = self._host.rollouts.begun(template.uid)
         if run is not None:
-            return settled(run)
+            return self._after(ref, template, run)
         stored = self._host.rollouts.revisions(template.uid)
-        told = [held for member in self._fleet if (held := self._held(ref, member)) is not None]
+        told = self._told(ref)
         if not told:
             return stored[0].revision.name if stored else None
         if (base := base_of(told, [each.revision.name for each in stored])) is None:
@@ -110,9 +126,26 @@ class Gate:
             )
         return base
 
+    def _after(self, ref: Ref, template: Template, run: Rollout) -> str | Verdict:
+        """Return what clusters are at after a run: its revision, or what they were given without a policy."""
+        present, copies = self.present(ref, template), [self._copy(ref, member) for member in self._fleet]
+        said = {copy.copy.echo for copy in copies if copy is not None}
+        if present is None or run.status.phase != "Completed" or not said <= {"", present.name}:
+            return settled(run)
+        if "" in said:
+            return Verdict("ReleasePending", f"{ref}: its copies have yet to say which revision they hold")
+        return present.name if said else settled(run)
+
+    def _told(self, ref: Ref) -> list[Permission]:
+        """Return what copies say they were permitted."""
+        return [held for member in self._fleet if (held := self._held(ref, member)) is not None]
+
+    def _copy(self, ref: Ref, member: Member | None) -> MemberCopy | None:
+        return member.copies.get(ref.resource, ref.key) if member is not None else None
+
     def _held(self, ref: Ref, member: Member | None) -> Permission | None:
         """Return what a copy says it was permitted."""
-        copy = member.copies.get(ref.resource, ref.key) if member is not None else None
+        copy = self._copy(ref, member)
         return heard(copy.copy.echo) if copy is not None else None
 
 

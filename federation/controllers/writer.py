@@ -20,8 +20,6 @@ from policies.copies import (
     HOST_LABEL,
     RELEASE_ANNOTATION,
     RELEASE_MANAGER,
-    holds,
-    keeps,
     stamp,
 )
 from policies.rendering import Rendered, prune
@@ -48,21 +46,26 @@ class Writer:
         """Bring a copy to a manifest and its release; raises Refused if the object is there and not ours.
 
         What a release holds a copy by goes with the manifest in one write, and then belongs to a field
-        manager of its own. At the end of a release that manager lets go first.
+        manager of its own: a wave is a write by that manager alone. At the end it lets go first.
         """
-        kept = copy is not None and keeps(copy.copy, rendered.echo, rendered.restraint is not None)
-        if copy is not None and not kept and rendered.restraint is None:
-            copy = await self._hold(member, ref, rendered, copy)
-        if copy is None or not holds(copy.copy, rendered.digest, record.binding) or kept:
+        if rendered.restraint is None:
+            if copy is not None and copy.restrained:
+                copy = await self._hold(member, ref, rendered, copy)
+            return await self._put(member, ref, record, rendered, copy)
+        if copy is None or copy.copy.digest != rendered.digest or copy.copy.echo == rendered.echo:
             copy = await self._put(member, ref, record, rendered, copy)
-        if rendered.restraint is not None:
-            copy = await self._hold(member, ref, rendered, copy)
-        return copy
+        return await self._hold(member, ref, rendered, copy)
 
     async def _put(
         self, member: Member, ref: Ref, record: Record, rendered: Rendered, copy: MemberCopy | None
     ) -> MemberCopy:
-        manifest = stamp(rendered.whole, host=self._host_id, digest=rendered.digest, binding=record.binding)
+        manifest = stamp(
+            rendered.whole,
+            host=self._host_id,
+            digest=rendered.digest,
+            binding=record.binding,
+            echo=rendered.echo,
+        )
         apply = self._apply if copy is not None else self._apply_first
         try:
             answer = await apply(member, ref, record, manifest)
@@ -74,16 +77,15 @@ class Writer:
         return _observed(member, ref, answer)
 
     async def _hold(self, member: Member, ref: Ref, rendered: Rendered, copy: MemberCopy) -> MemberCopy:
-        """Apply, as the release, what holds this very object and what it says of that."""
-        metadata = {
-            "name": ref.name,
-            "namespace": ref.namespace,
-            "uid": copy.copy.uid,
-            "annotations": {RELEASE_ANNOTATION: rendered.echo} if rendered.echo else {},
+        """Apply, as the release, what holds this very object and what it says of that, or let go of it."""
+        metadata: Manifest = {"name": ref.name, "namespace": ref.namespace, "uid": copy.copy.uid}
+        manifest: Manifest = {
+            "apiVersion": ref.resource.api_version,
+            "kind": ref.resource.kind,
+            "metadata": metadata,
         }
-        manifest: Manifest = {"apiVersion": ref.resource.api_version, "kind": ref.resource.kind}
-        manifest["metadata"] = {name: value for name, value in metadata.items() if value}
         if rendered.restraint is not None:
+            metadata["annotations"] = {RELEASE_ANNOTATION: rendered.echo}
             manifest["spec"] = rendered.restraint
         answer = await member.api.apply(ref.resource, manifest, manager=RELEASE_MANAGER)
         return _observed(member, ref, answer)

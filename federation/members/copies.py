@@ -52,7 +52,7 @@ class MemberCopy:
     owned: bytes
     """JSON of the fieldsV1 of our apply entry in managedFields: it shrinks when others take fields."""
     restrained: bytes
-    """The same of the entry of a release."""
+    """The same of the entry of a release; empty when there is none."""
     live: Manifest
     """What health and roll-up of its kind read."""
     resource_version: str = field(compare=False)
@@ -85,7 +85,7 @@ def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
                 echo=annotations.get(RELEASE_ANNOTATION, ""),
             ),
             owned=_owned_by(FIELD_MANAGER, managed),
-            restrained=_owned_by(RELEASE_MANAGER, managed),
+            restrained=_owned_by(RELEASE_MANAGER, managed) if entry(managed, RELEASE_MANAGER) else b"",
             live=workload.project(live),
             resource_version=metadata["resourceVersion"],
         )

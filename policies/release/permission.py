@@ -21,10 +21,14 @@ class Permission(NamedTuple):
     """How many pods may be down while all go to the revision; None for the workload's own strategy."""
     replicas: int | None = None
     """How many pods the count was made for: both reach the cluster in one write. None: as placed."""
+    noted: bool = True
+    """The copy is to say so. Before the first run there is nothing to say."""
 
     @property
     def echo(self) -> str:
         """What the copy carries as an annotation, so that the cluster itself tells what it was permitted."""
+        if not self.noted:
+            return ""
         if self.updated is not None:
             return f"{self.revision}/{self.updated}"
         return self.revision if self.max_unavailable is None else f"{self.revision}/all"

@@ -115,10 +115,11 @@ def test_a_copy_is_removed_only_on_a_recorded_decision(situation: Placed, presen
 
 
 def test_a_copy_holds_while_manifest_and_binding_are_those_it_was_applied_for() -> None:
-    assert holds(copy(), "d1", binding())
-    assert holds(copy(placed_by="b1/1"), "d1", binding())
-    assert not holds(copy(), "d2", binding())
-    assert not holds(copy(placed_by="b0/3"), "d1", binding())
+    assert holds(copy(), "d1", "", binding())
+    assert holds(copy(placed_by="b1/1"), "d1", "", binding())
+    assert not holds(copy(), "d2", "", binding())
+    assert not holds(copy(), "d1", "web-1/3", binding())
+    assert not holds(copy(placed_by="b0/3"), "d1", "", binding())
 
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
