@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 
@@ -199,8 +198,7 @@ def test_an_outage_of_a_member_ends_at_the_same_address_with_nothing_lost(sandbo
 def test_up_again_starts_what_was_killed_and_nothing_else(sandbox):
     before = {(part.cluster, part.name): part.pid for part in sandbox.status()}
     killed = {("m1", "kube-scheduler"), ("host", "kube-apiserver"), ("", "controller")}
-    for part in killed:
-        os.kill(before[part], signal.SIGKILL)
+    process.end([psutil.Process(before[part]) for part in killed], deadline=0)
     sandbox.up(1, Role.MEMBER, "binaries")
     after = {(part.cluster, part.name): part.pid for part in sandbox.status()}
     assert None not in after.values()
