@@ -184,6 +184,24 @@ async def test_a_run_that_is_deleted_lets_nothing_more_go_and_the_next_takes_the
     await web.is_everywhere(NEW)
 
 
+async def test_a_run_whose_policy_is_deleted_holds_until_there_is_one_again(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = Web(fleet, namespace)
+    await web.begin(steps=HALF_THEN_ALL)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        await fleet.host.delete(ROLLOUT_POLICIES, "steps", namespace)
+        held = await web.run(1, lambda status: status["reason"] == "PolicyMissing")
+        await web.steer(1, approvedStep=1)
+        await web.is_looked_at_again()
+        assert (await web.reaches("Paused"))["permitted"] == held["permitted"]
+        await fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(namespace, batches=1))
+        await web.reaches("Completed")
+    within_bounds(footage, down=5)
+
+
 async def test_what_went_out_without_a_policy_is_not_taken_back_by_one_that_comes_again(
     fleet: Fleet, namespace: str
 ) -> None:

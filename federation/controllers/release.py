@@ -209,7 +209,7 @@ class Release:
             for step in steps(run.spec)
         ]
         own = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
-        return Wish(wanted, scopes, own)
+        return Wish(wanted, scopes, own, isinstance(self._gate.policy(ref, template), RolloutPolicy))
 
     def _sight(self, ref: Ref, template: Template, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0

@@ -18,6 +18,11 @@ from policies.release.state import Run, Sight, Wish, with_
 from policies.release.telling import TERMINAL
 from policies.verdicts import Verdict
 
+_UNGOVERNED = (
+    "no valid RolloutPolicy governs the workload any more, so nothing more is released: apply one again, or "
+    "run `atoll rollout promote --full` or `atoll rollout abort --rollback`"
+)
+
 
 class Next(NamedTuple):
     """What `advance` says."""
@@ -59,6 +64,8 @@ def advance(
         run.say("Cancelled", "StoppedByUser", "spec.abort is Stop: every cluster stays as it is")
     elif before.phase == "Halted" and spec.retry <= before.retries and not spec.promote:
         run.stay()
+    elif not wish.governed and not spec.promote:
+        run.say("Paused", "PolicyMissing", _UNGOVERNED)
     elif spec.paused:
         run.say("Paused", "PausedByUser", "nothing more is released; `atoll rollout resume` goes on")
     else:

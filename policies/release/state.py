@@ -62,6 +62,8 @@ class Wish(NamedTuple):
     """For each of `steps` the clusters it is about; None for all."""
     min_ready_seconds: int = 0
     """The workload's own: every step bakes at least as long."""
+    governed: bool = True
+    """A policy that can be carried out governs the workload still."""
 
 
 def steps(spec: RolloutSpec) -> tuple[RolloutStep, ...]:

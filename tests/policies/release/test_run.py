@@ -29,7 +29,7 @@ class Play:
     def __init__(self, run: RolloutSpec, sizes: dict[str, int]) -> None:
         self.run, self.sizes, self.now = run, sizes, NOW
         self.status = RolloutStatus()
-        self.revision, self.min_ready_seconds = run.target_revision, 0
+        self.revision, self.min_ready_seconds, self.governed = run.target_revision, 0, True
         self.special: dict[str, dict[str, Any]] = {}
         self.look_again: float | None = None
 
@@ -43,7 +43,8 @@ class Play:
         for _ in range(times):
             self.now += timedelta(seconds=seconds)
             sights = {name: self._sight(name) for name in self.sizes}
-            wish = Wish(self.revision, [None] * len(steps(self.run)), self.min_ready_seconds)
+            scopes = [None] * len(steps(self.run))
+            wish = Wish(self.revision, scopes, self.min_ready_seconds, self.governed)
             found = advance(self.run, 1, self.status, wish, sights, self.now)
             self.status, self.look_again = found.status, found.look_again
         return self.status
@@ -135,6 +136,17 @@ def test_a_pause_permits_nothing_and_ends() -> None:
     assert play.look(3).permitted == before
     assert play.status.phase == "Paused"
     play.steer(paused=False)
+    assert play.look(15).phase == "Completed"
+
+
+def test_without_its_policy_a_run_holds_until_there_is_one_again() -> None:
+    play = Play(spec(batches=5), {"a": 10})
+    play.look()
+    play.governed = False
+    before = play.look().permitted
+    assert play.look(5).permitted == before
+    assert (play.status.phase, play.status.reason) == ("Paused", "PolicyMissing")
+    play.governed = True
     assert play.look(15).phase == "Completed"
 
 
