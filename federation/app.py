@@ -16,7 +16,7 @@ from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
 from federation.controllers.events import Events
-from federation.controllers.gate import Gate
+from federation.controllers.gate import Gate, under_way
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
@@ -81,6 +81,7 @@ class Federation:
             self._applying,
             queued=self._queued,
             running=self.applies.running,
+            released=self._released,
             reported=self._reported,
         )
         self._reporting = Report(self.host)
@@ -213,6 +214,7 @@ class Federation:
 
     def rollout_changed(self, ref: Ref) -> None:
         self.release.queue.add(ref)
+        self.observe.queue.add(ref)
         self._look_at_copies(ref)
 
     def rollout_policy_changed(self, key: PolicyKey) -> None:
@@ -269,6 +271,10 @@ class Federation:
             for resource, informer in member.copies:
                 for key in informer.keys():
                     self.applies.look(Key(cluster, Ref(resource, *key)))
+
+    def _released(self, ref: Ref) -> bool:
+        template = self.host.template(ref)
+        return template is not None and under_way(self.host.rollouts.latest(template.uid))
 
     def _release(self, ref: Ref) -> None:
         """Have the release of a workload looked at, if it has one."""

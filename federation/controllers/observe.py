@@ -28,6 +28,8 @@ from policies.verdicts import Verdict
 FIELD_MANAGER = "atoll-status"
 DISTANCE = 1.0
 """Seconds between two status writes of one template at least."""
+RELEASE_DISTANCE = 10.0
+"""The same while a template is released in steps: its pods change all the time, and its Rollout tells."""
 PATIENCE = 3.0
 """Seconds to wait for a cluster whose apply is under way."""
 
@@ -36,7 +38,7 @@ class Observe:
     """Reconciles the status of one template and its binding.
 
     `queued(ref)` and `running(ref)` say whether schedule or apply still have a look at the template before
-    them.
+    them, `released(ref)` whether it is being released in steps.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class Observe:
         apply: Apply,
         queued: Callable[[Ref], bool],
         running: Callable[[Ref], bool],
+        released: Callable[[Ref], bool],
         reported: Callable[[Ref], None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._apply = host, fleet, schedule, apply
         self._queued, self._running, self._reported = queued, running, reported
+        self._released = released
         self._written: dict[Ref, float] = {}
         self._waiting: dict[Ref, float] = {}
 
@@ -66,7 +70,8 @@ class Observe:
         if self._running(ref) and now - self._waiting.setdefault(ref, now) < PATIENCE:
             return PATIENCE
         self._waiting.pop(ref, None)
-        if (pause := self._written.get(ref, -DISTANCE) + DISTANCE - now) > 0:
+        distance = RELEASE_DISTANCE if self._released(ref) else DISTANCE
+        if (pause := self._written.get(ref, -distance) + distance - now) > 0:
             return pause
         if await self._write_binding(ref, record) | await self._write_template(ref, template, record):
             self._written[ref] = now

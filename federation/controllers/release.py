@@ -40,7 +40,7 @@ from policies.selectors import matches_affinity
 from policies.workloads import drivers
 
 STATUS_MANAGER = "atoll-status"
-DISTANCE = 5.0
+DISTANCE = 10.0
 """Seconds between two writes of a Rollout's status when only counts changed."""
 EXAMINATION = 5.0
 """Seconds between two looks at pods that do not become ready."""
