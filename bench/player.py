@@ -16,7 +16,8 @@ from federation.kube.api import Api
 from federation.kube.errors import Conflict, NotFound
 from federation.kube.resources import Manifest
 
-_FOR_EVER = 2**31 - 2
+FOR_EVER = 2**31 - 2
+"""With this `minReadySeconds` no new pod ever counts as available."""
 Seconds = tuple[float, float]
 
 
@@ -63,7 +64,7 @@ class Player:
         """Return what a Deployment's controller would have come to."""
         replicas, image = spec["replicas"], spec["template"]["spec"]["containers"][0]["image"]
         before, had = self._updated.get(key, (image, replicas))
-        may = _let_go(spec) if spec.get("minReadySeconds") == _FOR_EVER else replicas
+        may = let_go(spec)
         updated = min(replicas, max(had if before == image else 0, may))
         self._updated[key] = image, updated
         available = replicas if may == replicas else replicas - updated
@@ -75,11 +76,15 @@ class Player:
         }
 
 
-def _let_go(spec: Manifest) -> int:
-    """Return how many pods a throttled Deployment brings to its template."""
-    limit: int | str = spec["strategy"]["rollingUpdate"]["maxUnavailable"]
+def let_go(spec: Manifest) -> int:
+    """Return how many pods a Deployment brings to its template by what its spec says."""
     replicas: int = spec["replicas"]
-    return limit if isinstance(limit, int) else max(1, replicas * int(limit.removesuffix("%")) // 100)
+    if spec.get("minReadySeconds") != FOR_EVER:
+        return replicas
+    limit: int | str = spec["strategy"]["rollingUpdate"]["maxUnavailable"]
+    if isinstance(limit, str):
+        limit = max(1, replicas * int(limit.removesuffix("%")) // 100)
+    return min(replicas, limit)
 
 
 @asynccontextmanager

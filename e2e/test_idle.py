@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 import pytest
 
 from bench.writes import Writes, read, without_leases
 from e2e.fleet import Fleet, applied
+from e2e.silence import nothing_is_written
 from tests.federated import (
     CONFIGMAPS,
     DEPLOYMENTS,
     POLICIES,
     configmap,
     deployment,
-    eventually,
     policy,
     selects,
 )
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.timeout(300)
 
 IDLE = 30.0
 """Seconds in which nothing but Leases may be written."""
-QUIET = 3.0
 
 
 async def test_a_federation_at_rest_writes_nothing_but_leases(fragile: Fleet, fragile_namespace: str) -> None:
@@ -33,24 +32,7 @@ async def test_a_federation_at_rest_writes_nothing_but_leases(fragile: Fleet, fr
     await fragile.host.apply(DEPLOYMENTS, deployment("web", fragile_namespace))
     for resource, name in ((CONFIGMAPS, "settings"), (DEPLOYMENTS, "web")):
         await fragile.binding(resource, name, fragile_namespace, applied)
-    before = await _settled(fragile)
-    await asyncio.sleep(IDLE)  # the time is what is measured
-    after = await _writes(fragile)
-    assert {name: dict(after[name] - before[name]) for name in after} == {name: {} for name in after}
-
-
-async def _settled(fragile: Fleet) -> dict[str, Writes]:
-    """Wait until what was begun is written, then read the counts."""
-    last = await _writes(fragile)
-
-    async def quiet() -> bool:
-        nonlocal last
-        await asyncio.sleep(QUIET)
-        before, last = last, await _writes(fragile)
-        return before == last
-
-    await eventually(quiet, lambda: str(last), 60)
-    return last
+    await nothing_is_written(partial(_writes, fragile), IDLE)
 
 
 async def _writes(fragile: Fleet) -> dict[str, Writes]:

@@ -208,12 +208,11 @@ class Apply:
 
     def holds(self, key: Key) -> bool:
         """Whether a cluster holds what it is to hold by what the host says now."""
-        member, cluster = self._fleet.get(key.cluster), self._host.clusters.get(("", key.cluster))
+        copy, cluster = self._fleet.copy(key.cluster, key.ref), self._host.clusters.get(("", key.cluster))
         record, template = self._host.binding(key.ref), self._schedule.decided(key.ref)
-        if member is None or cluster is None or record is None or template is None:
+        if copy is None or cluster is None or record is None or template is None:
             return False
-        copy = member.copies.get(key.ref.resource, key.ref.key)
-        if copy is None or not record.targets(key.cluster):
+        if not record.targets(key.cluster):
             return False
         rendered = self._wanted(key, template, record, cluster)
         return isinstance(rendered, Rendered) and held_by(copy, rendered, record)

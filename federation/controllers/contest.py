@@ -11,12 +11,11 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-import orjson
 from cachetools import LRUCache
 
 from federation.controllers.keys import Key
 from federation.kube.ownership import missing
-from federation.members.copies import MemberCopy
+from federation.members.copies import MemberCopy, fields_of
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
@@ -67,13 +66,13 @@ class Contest:
         """Return the fields that others took of those by which a release holds a copy."""
         if rendered.restraint is None:
             return ()
-        return tuple(missing({"spec": rendered.restraint}, orjson.loads(copy.restrained or b"{}")))
+        return tuple(missing({"spec": rendered.restraint}, fields_of(copy.restrained)))
 
     def _not_owned(self, rendered: Rendered, owned: bytes) -> tuple[str, ...]:
         """Walk the manifest once for all clusters that hold the same of it."""
         key = rendered.digest, owned
         if (paths := self._missing.get(key)) is None:
-            paths = self._missing[key] = tuple(missing(rendered.manifest, orjson.loads(owned)))
+            paths = self._missing[key] = tuple(missing(rendered.manifest, fields_of(owned)))
         return paths
 
     def pause(self, key: Key) -> float:

@@ -15,7 +15,6 @@ from federation.controllers.rollouts import Policy
 from federation.kube.ref import Ref
 from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
-from federation.members.member import Member
 from policies.api.override import OverridePolicy
 from policies.api.rollout import Rollout
 from policies.release.permission import Permission, accounts_for, base_of, heard, permission, settled
@@ -50,8 +49,10 @@ class Gate:
 
         A new run takes it in as it is. None is due when the workload is back at what clusters were at before.
         """
-        held, present = self._held(ref, self._fleet.get(cluster)), self.present(ref, template)
-        if accounts_for(run, cluster, held) or present is None or present.name == self.base(ref, template):
+        if accounts_for(run, cluster, self._held(ref, cluster)):
+            return None
+        present = self.present(ref, template)
+        if present is None or present.name == self.base(ref, template):
             return None
         return Verdict(
             "RolloutMissing",
@@ -61,26 +62,15 @@ class Gate:
 
     def _permitted(self, ref: Ref, template: Template, run: Rollout, cluster: str) -> Permission | Verdict:
         """Answer from a run. A copy in a cluster that it has yet to take in stays as it is until then."""
-        present = self.present(ref, template)
-        if present is not None and self._moved_on(ref, run, cluster, present.name):
-            return Permission(present.name)
-        member = self._fleet.get(cluster)
-        known = any(each.name == cluster for each in run.status.clusters)
-        if under_way(run) and not known and member and member.copies.get(ref.resource, ref.key):
+        known, copy = run.status.cluster(cluster), self._fleet.copy(cluster, ref)
+        if under_way(run) and known is None and copy is not None:
             return Verdict("ReleasePending", f"{run.metadata.name} has yet to take cluster {cluster} in")
+        left_out = known is not None and known.left_out
+        if run.status.phase == "Completed" and copy is not None and not left_out:
+            present = self.present(ref, template)
+            if present is not None and _moved_on(copy, present.name):
+                return Permission(present.name)
         return permission(run, cluster)
-
-    def _moved_on(self, ref: Ref, run: Rollout, cluster: str, present: str) -> bool:
-        """Whether a cluster was given the present revision while no policy governed the workload.
-
-        A copy says what it was permitted as long as a policy does, and nothing without one.
-        """
-        if run.status.phase != "Completed" or any(
-            c.name == cluster and c.left_out for c in run.status.clusters
-        ):
-            return False
-        copy = self._copy(ref, self._fleet.get(cluster))
-        return copy is not None and copy.copy.echo in ("", present)
 
     def governs(self, ref: Ref, template: Template) -> bool:
         """Whether a release has, or may come to have, a say about a workload."""
@@ -128,7 +118,8 @@ class Gate:
 
     def _after(self, ref: Ref, template: Template, run: Rollout) -> str | Verdict:
         """Return what clusters are at after a run: its revision, or what they were given without a policy."""
-        present, copies = self.present(ref, template), [self._copy(ref, member) for member in self._fleet]
+        present = self.present(ref, template)
+        copies = (self._fleet.copy(member.name, ref) for member in self._fleet)
         said = {copy.copy.echo for copy in copies if copy is not None}
         if present is None or run.status.phase != "Completed" or not said <= {"", present.name}:
             return settled(run)
@@ -138,15 +129,21 @@ class Gate:
 
     def _told(self, ref: Ref) -> list[Permission]:
         """Return what copies say they were permitted."""
-        return [held for member in self._fleet if (held := self._held(ref, member)) is not None]
+        held = (self._held(ref, member.name) for member in self._fleet)
+        return [may for may in held if may is not None]
 
-    def _copy(self, ref: Ref, member: Member | None) -> MemberCopy | None:
-        return member.copies.get(ref.resource, ref.key) if member is not None else None
-
-    def _held(self, ref: Ref, member: Member | None) -> Permission | None:
+    def _held(self, ref: Ref, cluster: str) -> Permission | None:
         """Return what a copy says it was permitted."""
-        copy = self._copy(ref, member)
+        copy = self._fleet.copy(cluster, ref)
         return heard(copy.copy.echo) if copy is not None else None
+
+
+def _moved_on(copy: MemberCopy, present: str) -> bool:
+    """Whether a copy was given the present revision while no policy governed the workload.
+
+    It says what it was permitted as long as a policy governs, and nothing without one.
+    """
+    return copy.copy.echo in ("", present)
 
 
 def under_way(run: Rollout | None) -> bool:

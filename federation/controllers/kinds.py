@@ -8,8 +8,9 @@ from typing import NamedTuple, TypeVar
 import orjson
 from pydantic import ValidationError
 
+from federation.controllers.references import ref_of
 from federation.kube.ref import Ref
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from policies import workloads
 from policies.api.binding import BindingSpec, ClusterResourceBinding, ResourceBinding
 from policies.api.cluster import Cluster
@@ -80,14 +81,8 @@ class Record:
     @property
     def ref(self) -> Ref:
         """The template it speaks of."""
-        resource = self.spec.resource
-        group, _, version = resource.api_version.rpartition("/")
         namespaced = not isinstance(self.binding, ClusterResourceBinding)
-        return Ref(
-            Resource(group, version, resource.plural, resource.kind, namespaced),
-            resource.namespace,
-            resource.name,
-        )
+        return ref_of(self.spec.resource, namespaced=namespaced)
 
     def targets(self, cluster: str) -> bool:
         return any(target.name == cluster for target in self.spec.clusters)

@@ -105,8 +105,7 @@ class Observe:
         """Say how the copy in one cluster stands; a cluster out of reach keeps its last numbers."""
         outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
         verdict = outcome.verdict or Verdict("", "")
-        member = self._fleet.get(cluster)
-        copy = member.copies.get(ref.resource, ref.key) if member else None
+        member, copy = self._fleet.get(cluster), self._fleet.copy(cluster, ref)
         if member is None or not member.available or copy is None:
             last = next((r for r in record.binding.status.clusters if r.name == cluster), None)
             last = last or ClusterResult(name=cluster)
@@ -154,8 +153,7 @@ class Observe:
         return True
 
     def _copy(self, ref: Ref, cluster: str) -> workloads.Copy:
-        member = self._fleet.get(cluster)
-        copy = member.copies.get(ref.resource, ref.key) if member else None
+        member, copy = self._fleet.get(cluster), self._fleet.copy(cluster, ref)
         outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
         return workloads.Copy(
             live=copy.live if copy else None,

@@ -18,8 +18,8 @@ from federation.controllers.gate import Gate, under_way
 from federation.controllers.host import Host
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken, Record, Template
-from federation.controllers.revisions import Revisions, owner
-from federation.controllers.rollouts import number
+from federation.controllers.references import owner, reference
+from federation.controllers.revisions import Revisions
 from federation.controllers.schedule import Schedule
 from federation.controllers.symptoms import Symptoms
 from federation.kube.errors import NotFound
@@ -27,7 +27,6 @@ from federation.kube.ref import Ref
 from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.resources import ROLLOUT
-from policies.api.binding import ResourceReference
 from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
@@ -38,6 +37,7 @@ from policies.release.run import advance, decided
 from policies.release.state import Sight, Wish, steps
 from policies.selectors import matches_affinity
 from policies.workloads import drivers
+from policies.workloads.driver import Progress
 
 STATUS_MANAGER = "atoll-status"
 DISTANCE = 10.0
@@ -75,8 +75,7 @@ class Release:
         if template is None or template.deleting or record is None or record.deleting:
             return None
         run = self._host.rollouts.latest(template.uid)
-        policy = self._gate.policy(ref, template)
-        present = self._gate.present(ref, template)
+        policy, present = self._gate.policy(ref, template), self._gate.present(ref, template)
         if present is None or (policy is None and not under_way(run)):
             return None
         if any(self._unseen(target.name, ref) for target in record.spec.clusters):
@@ -84,7 +83,10 @@ class Release:
         await self._revisions.keep(ref, template, present)
         if run is None or not under_way(run):
             run = await self._begin(ref, template, policy, present.name)
-        return await self._advance(ref, template, record, run) if run is not None else None
+        if run is None:
+            return None
+        wish = self._wish(template, run, present.name, isinstance(policy, RolloutPolicy))
+        return await self._advance(ref, template, record, run, wish)
 
     # A run begins
 
@@ -99,14 +101,7 @@ class Release:
             return None
         strategy = RolloutStrategy.model_validate(policy.spec.dump())
         spec = RolloutSpec(
-            workload_ref=ResourceReference(
-                api_version=ref.resource.api_version,
-                kind=ref.resource.kind,
-                plural=ref.resource.plural,
-                namespace=ref.namespace,
-                name=ref.name,
-                uid=template.uid,
-            ),
+            workload_ref=reference(ref, template.uid),
             target_revision=revision,
             stable_revision=base,
             strategy=strategy,
@@ -115,10 +110,10 @@ class Release:
             "apiVersion": API_VERSION,
             "kind": "Rollout",
             "metadata": {
-                "name": f"{ref.name}-{number(last) + 1 if last else 1}",
+                "name": f"{ref.name}-{last.number + 1 if last else 1}",
                 "namespace": ref.namespace,
                 "labels": {WORKLOAD_LABEL: template.uid},
-                "ownerReferences": [owner(ref, template)],
+                "ownerReferences": [owner(ref, template.uid)],
             },
             "spec": spec.dump(),
         }
@@ -137,13 +132,14 @@ class Release:
 
     # A run goes on
 
-    async def _advance(self, ref: Ref, template: Template, record: Record, run: Rollout) -> float | None:
+    async def _advance(
+        self, ref: Ref, template: Template, record: Record, run: Rollout, wish: Wish
+    ) -> float | None:
         waits = [await self._examine(ref, template, run)]
         sights = {
             target.name: self._sight(ref, template, target.name, target.replicas)
             for target in record.spec.clusters
         }
-        wish = self._wish(ref, template, run)
         found = advance(run.spec, run.metadata.generation, run.status, wish, sights, datetime.now(UTC))
         waits.append(found.look_again)
         if found.status != run.status:
@@ -167,8 +163,8 @@ class Release:
         slow = False
         for cluster in run.status.clusters:
             key, member = Key(cluster.name, ref), self._fleet.get(cluster.name)
-            copy = member.copies.get(ref.resource, ref.key) if member is not None else None
-            if member is None or copy is None or not _is_slow(ref, cluster, copy):
+            copy = self._fleet.copy(cluster.name, ref)
+            if member is None or copy is None or not _is_slow(cluster, _progress(ref, copy)):
                 self._symptoms.forget(key)
                 continue
             slow = True
@@ -198,9 +194,7 @@ class Release:
             return
         self._host.rollouts.observe_run(answer)
 
-    def _wish(self, ref: Ref, template: Template, run: Rollout) -> Wish:
-        present = self._gate.present(ref, template)
-        wanted = present.name if present else run.spec.target_revision
+    def _wish(self, template: Template, run: Rollout, revision: str, governed: bool) -> Wish:
         clusters = [cluster for _, cluster in self._host.clusters.items()]
         scopes = [
             None
@@ -209,21 +203,19 @@ class Release:
             for step in steps(run.spec)
         ]
         own = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
-        return Wish(wanted, scopes, own, isinstance(self._gate.policy(ref, template), RolloutPolicy))
+        return Wish(revision, scopes, own, governed)
 
     def _sight(self, ref: Ref, template: Template, cluster: str, replicas: int | None) -> Sight:
         member, wanted = self._fleet.get(cluster), replicas or 0
         paused = (found := self._host.clusters.get(("", cluster))) is not None and found.spec.paused
         reachable = member is not None and member.available and not paused
-        copy = member.copies.get(ref.resource, ref.key) if member else None
+        copy = self._fleet.copy(cluster, ref)
         begun = self._host.rollouts.begun(template.uid)
         if member is None or not member.copies.synced(ref.resource):  # what it was permitted stands
             return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)
         if copy is None:
             return Sight(wanted, reachable)
-        driver = drivers.of(ref.resource.group, ref.resource.kind)
-        assert driver is not None, "only kinds with a driver are released in steps"
-        key, seen = Key(cluster, ref), driver.progress(copy.live)
+        key, seen = Key(cluster, ref), _progress(ref, copy)
         return Sight(
             replicas=wanted,
             reachable=reachable,
@@ -238,11 +230,12 @@ class Release:
         )
 
 
-def _is_slow(ref: Ref, cluster: RolloutCluster, copy: MemberCopy) -> bool:
+def _progress(ref: Ref, copy: MemberCopy) -> Progress:
+    return drivers.required(ref.resource.group, ref.resource.kind).progress(copy.live)
+
+
+def _is_slow(cluster: RolloutCluster, seen: Progress) -> bool:
     """Whether a copy, seen by its controller as it is, does not prove that the pods permitted are ready."""
-    driver = drivers.of(ref.resource.group, ref.resource.kind)
-    assert driver is not None, "only kinds with a driver are released in steps"
-    seen = driver.progress(copy.live)
     return cluster.state == "Releasing" and seen.observed and seen.updated_ready < cluster.permitted
 
 

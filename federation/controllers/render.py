@@ -17,8 +17,9 @@ from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.overriders import Override, overrides_for
+from policies.podspec import pod_template, with_pod_template
 from policies.release.permission import Permission
-from policies.release.revision import Revision, at, with_pods_of
+from policies.release.revision import Revision
 from policies.rendering import Rendered, held, render
 from policies.verdicts import Verdict
 from policies.workloads import drivers
@@ -97,18 +98,20 @@ class Renderer:
                 pruned, replicas=key.replicas, completions=key.completions, overrides=key.overrides
             )
             if revision is not None and isinstance(rendered, Rendered):
-                pods = render(at(pruned, revision), overrides=key.pods)
+                pods = render(with_pod_template(pruned, revision.template), overrides=key.pods)
                 rendered = pods if isinstance(pods, Verdict) else _with_pods(rendered, pods)
             self._rendered[key] = rendered
         return rendered
 
     def _hold(self, ref: Ref, key: _Key, rendered: Rendered, may: Permission) -> Rendered:
-        driver = drivers.of(ref.resource.group, ref.resource.kind)
-        assert driver is not None, "only kinds with a driver are released in steps"
+        driver = drivers.required(ref.resource.group, ref.resource.kind)
         if (restrained := self._held.get((key, may))) is None:
             restrained = self._held[key, may] = held(rendered, driver, may)
         return restrained
 
 
 def _with_pods(rendered: Rendered, pods: Rendered) -> Rendered:
-    return Rendered.of(with_pods_of(rendered.manifest, pods.manifest))
+    """Return a rendering with the pods of another."""
+    template = pod_template(pods.manifest)
+    assert template is not None, "only kinds with a pod template have revisions"
+    return Rendered.of(with_pod_template(rendered.manifest, template))

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from federation.controllers.host import Host
 from federation.controllers.kinds import Template
+from federation.controllers.references import owner
 from federation.kube.errors import Conflict, NotFound
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
@@ -52,7 +53,7 @@ class Revisions:
                 "name": revision.name,
                 "namespace": ref.namespace,
                 "labels": {WORKLOAD_LABEL: template.uid},
-                "ownerReferences": [owner(ref, template)],
+                "ownerReferences": [owner(ref, template.uid)],
             },
             "data": revision.dump(),
             "revision": number,
@@ -76,13 +77,3 @@ class Revisions:
         for name in spare[: max(0, len(spare) - limit)]:
             with suppress(NotFound):
                 await self._host.api.delete(CONTROLLER_REVISIONS, name, ref.namespace)
-
-
-def owner(ref: Ref, template: Template) -> Manifest:
-    """Return the owner reference by which what belongs to a workload goes with it."""
-    return {
-        "apiVersion": ref.resource.api_version,
-        "kind": ref.resource.kind,
-        "name": ref.name,
-        "uid": template.uid,
-    }

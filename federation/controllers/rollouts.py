@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from pydantic import ValidationError
 
 from federation.controllers.kinds import Broken, valid
+from federation.controllers.references import ref_of
 from federation.kube.api import Api
 from federation.kube.informer import Informer
 from federation.kube.ref import Ref
@@ -59,7 +61,8 @@ class Rollouts:
 
     def latest(self, uid: str) -> Rollout | None:
         """Return the last run of a workload."""
-        return max(self._of[uid].values(), key=number, default=None) if uid in self._of else None
+        runs = self.runs(uid)
+        return runs[-1] if runs else None
 
     def begun(self, uid: str) -> Rollout | None:
         """Return the last run of a workload that has a status; one without says nothing yet."""
@@ -67,7 +70,7 @@ class Rollouts:
 
     def runs(self, uid: str) -> list[Rollout]:
         """Return the runs of a workload, the first one first."""
-        return sorted(self._of[uid].values(), key=number) if uid in self._of else []
+        return sorted(self._of[uid].values(), key=attrgetter("number")) if uid in self._of else []
 
     def revision(self, uid: str, name: str) -> Stored | None:
         """Return a revision of a workload."""
@@ -107,7 +110,7 @@ class Rollouts:
             runs[key] = self._known[key] = run
         else:
             runs.pop(key, None)
-        self._changed(_ref(run))
+        self._changed(ref_of(run.spec.workload_ref))
 
     def _revision_changed(self, key: Key) -> None:
         stored = self._revisions.get(key)
@@ -118,23 +121,11 @@ class Rollouts:
         else:
             self._held[workload].pop(key[1], None)
         if (run := self.latest(workload)) is not None:
-            self._changed(_ref(run))
-
-
-def _ref(run: Rollout) -> Ref:
-    workload = run.spec.workload_ref
-    group, _, version = workload.api_version.rpartition("/")
-    return Ref(Resource(group, version, workload.plural, workload.kind), workload.namespace, workload.name)
+            self._changed(ref_of(run.spec.workload_ref))
 
 
 def _named(changed: PolicyChanged, resource: Resource, key: Key) -> None:
     changed((resource, key))
-
-
-def number(run: Rollout) -> int:
-    """Return the place of a run among those of its workload: the number its name ends with."""
-    _, _, digits = run.metadata.name.rpartition("-")
-    return int(digits) if digits.isdigit() else 0
 
 
 def _stored(live: Manifest) -> Stored | None:

@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
+from federation.controllers.references import owner, reference
 from federation.controllers.withdraw import Withdraw
 from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
 from policies import placement
-from policies.api.binding import BindingSpec, PolicyReference, ResourceReference, TargetCluster
+from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.propagation import PropagationPolicy
@@ -116,14 +117,7 @@ class Schedule:
     def _decide(
         self, ref: Ref, template: Template, policy: PropagationPolicy | None, record: Record | None
     ) -> tuple[BindingSpec, Verdict]:
-        resource = ResourceReference(
-            api_version=ref.resource.api_version,
-            kind=ref.resource.kind,
-            plural=ref.resource.plural,
-            namespace=ref.namespace,
-            name=ref.name,
-            uid=template.uid,
-        )
+        resource = reference(ref, template.uid)
         before = record.spec if record else BindingSpec(resource=resource)
         clusters = [cluster for _, cluster in self._host.clusters.items()]
         if policy is None:
@@ -208,10 +202,4 @@ def _facts(ref: Ref, template: Template) -> Workload:
 
 
 def _owner(ref: Ref, template: Template) -> Manifest:
-    return {
-        "apiVersion": ref.resource.api_version,
-        "kind": ref.resource.kind,
-        "name": ref.name,
-        "uid": template.uid,
-        "blockOwnerDeletion": True,
-    }
+    return owner(ref, template.uid) | {"blockOwnerDeletion": True}

@@ -50,9 +50,11 @@ class MemberCopy:
 
     copy: Copy
     owned: bytes
-    """JSON of the fieldsV1 of our apply entry in managedFields: it shrinks when others take fields."""
+    """JSON of the fieldsV1 of our apply entry in managedFields, which shrinks when others take fields; empty
+    when there is none.
+    """
     restrained: bytes
-    """The same of the entry of a release; empty when there is none."""
+    """The same of the entry of a release."""
     live: Manifest
     """What health and roll-up of its kind read."""
     resource_version: str = field(compare=False)
@@ -63,8 +65,15 @@ _owned: LRUCache[bytes, bytes] = LRUCache(maxsize=20_000)
 
 def _owned_by(manager: str, managed_fields: list[Manifest]) -> bytes:
     """Copies of one template own the same fields in every cluster: keep them once."""
-    fields = orjson.dumps(entry(managed_fields, manager) or {}, option=orjson.OPT_SORT_KEYS)
+    if (owned := entry(managed_fields, manager)) is None:
+        return b""
+    fields = orjson.dumps(owned, option=orjson.OPT_SORT_KEYS)
     return _owned.setdefault(fields, fields)
+
+
+def fields_of(owned: bytes) -> Manifest:
+    """Return fieldsV1 of which a copy has the JSON; empty where there was no entry."""
+    return orjson.loads(owned) if owned else {}
 
 
 def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
@@ -85,7 +94,7 @@ def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
                 echo=annotations.get(RELEASE_ANNOTATION, ""),
             ),
             owned=_owned_by(FIELD_MANAGER, managed),
-            restrained=_owned_by(RELEASE_MANAGER, managed) if entry(managed, RELEASE_MANAGER) else b"",
+            restrained=_owned_by(RELEASE_MANAGER, managed),
             live=workload.project(live),
             resource_version=metadata["resourceVersion"],
         )

@@ -10,7 +10,9 @@ from typing import Any
 
 from federation.kube.api import Api
 from federation.kube.errors import BadConfiguration
+from federation.kube.ref import Ref
 from federation.kube.resources import Resource
+from federation.members.copies import MemberCopy
 from federation.members.member import Listener, Member
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,11 @@ class Fleet:
     def get(self, name: str) -> Member | None:
         berth = self._berths.get(name)
         return berth.member if berth else None
+
+    def copy(self, cluster: str, ref: Ref) -> MemberCopy | None:
+        """Return what is known of a member's object; None of one that it does not have, or is not seen."""
+        member = self.get(cluster)
+        return member.copies.get(ref.resource, ref.key) if member is not None else None
 
     def problem(self, name: str) -> str:
         """Say why a member can't even be tried, or return an empty string."""

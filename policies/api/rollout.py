@@ -217,6 +217,10 @@ class RolloutStatus(Model):
     conditions: Annotated[list[Condition], list_map("type")] = []
     """Progressing, Completed, Failed, each with a reason."""
 
+    def cluster(self, name: str) -> RolloutCluster | None:
+        """Return how the run stands in one cluster; None for one it does not know."""
+        return next((cluster for cluster in self.clusters if cluster.name == name), None)
+
 
 class Rollout(Kind):
     """The release of one revision of one workload. Atoll makes it; the verbs in its spec steer it."""
@@ -242,3 +246,9 @@ class Rollout(Kind):
     """The run."""
     status: RolloutStatus = RolloutStatus()
     """How it stands."""
+
+    @property
+    def number(self) -> int:
+        """The place of the run among those of its workload, which its name ends with."""
+        _, _, digits = self.metadata.name.rpartition("-")
+        return int(digits) if digits.isdigit() else 0

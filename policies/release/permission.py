@@ -52,7 +52,7 @@ def settled(rollout: Rollout) -> str:
 def permission(rollout: Rollout, name: str) -> Permission:
     """Return what a cluster may hold by the last run of the workload."""
     spec, status = rollout.spec, rollout.status
-    cluster = next((cluster for cluster in status.clusters if cluster.name == name), None)
+    cluster = status.cluster(name)
     catches_up = status.phase == "Completed" and cluster is not None and cluster.left_out == "Skipped"
     if cluster is None or (catches_up and name not in spec.skip_clusters):
         return Permission(settled(rollout))
@@ -68,7 +68,7 @@ def accounts_for(rollout: Rollout | None, name: str, held: Permission | None) ->
         return True
     if rollout is None:
         return False
-    cluster = next((cluster for cluster in rollout.status.clusters if cluster.name == name), None)
+    cluster = rollout.status.cluster(name)
     if cluster is None or (rollout.status.phase == "Completed" and not cluster.left_out):
         return held.revision == settled(rollout)
     return held.revision in (
@@ -83,7 +83,7 @@ def outstanding(rollout: Rollout | None, name: str, held: Permission | None) -> 
 
     :param held: what its copy said when it was last heard of.
     """
-    if rollout is None or all(cluster.name != name for cluster in rollout.status.clusters):
+    if rollout is None or rollout.status.cluster(name) is None:
         return held
     if not accounts_for(rollout, name, held):
         return held

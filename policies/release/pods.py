@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from policies.api.meta import Manifest
@@ -45,8 +45,8 @@ def _symptom(pod: Manifest, rules: PodFailure, now: datetime) -> Symptom | None:
     for status in statuses:
         if (reason := _waits_for(status)) in rules.reasons:
             return Symptom(name, reason, False)
-    created = datetime.strptime(pod["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%SZ")
-    if (now - created.replace(tzinfo=UTC)).total_seconds() > rules.ready_timeout_seconds:
+    created = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    if (now - created).total_seconds() > rules.ready_timeout_seconds:
         return Symptom(name, f"not ready for {rules.ready_timeout_seconds} s", True)
     return None
 

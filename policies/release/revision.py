@@ -16,7 +16,7 @@ from policies.api.meta import Manifest
 from policies.api.override import ClusterOverridePolicy, OverridePolicy, Overriders
 from policies.matching import Subject
 from policies.overriders import concerning
-from policies.podspec import pod_template_path, replaced
+from policies.podspec import pod_template
 
 WORKLOAD_LABEL = "federation.atoll.dev/workload-uid"
 """On a ControllerRevision and a Rollout: the UID of the workload."""
@@ -72,32 +72,12 @@ def revision_of(
     :param pruned: the workload as it is propagated.
     :param uid: its UID: another workload of the same name has other revisions.
     """
-    path = pod_template_path(pruned)
-    if path is None:
+    template = pod_template(pruned)
+    if template is None:
         return None
-    template = pruned
-    for key in path:
-        template = template[key]
     overrides = [dumped for policy in concerning(subject, policies) if (dumped := _pod_rules(policy))]
     data = _data(template, overrides)
     return read(f"{subject.name[:200]}-{_hash({**data, 'uid': uid})}", data)
-
-
-def at(pruned: Manifest, revision: Revision) -> Manifest:
-    """Return the workload with the pod template of a revision; all else is as it is now."""
-    path = pod_template_path(pruned)
-    return pruned if path is None else replaced(pruned, path, lambda _: revision.template)
-
-
-def with_pods_of(manifest: Manifest, other: Manifest) -> Manifest:
-    """Return a rendered manifest with the pod template of another rendering."""
-    path = pod_template_path(manifest)
-    if path is None:
-        return manifest
-    template = other
-    for key in path:
-        template = template[key]
-    return replaced(manifest, path, lambda _: template)
 
 
 def _hash(data: Manifest) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -139,7 +139,8 @@ class Run:
         return max(1, *(after - before for before, after in pairwise(counts)))
 
     def was(self, name: str, state: str) -> bool:
-        return any(cluster.name == name and cluster.state == state for cluster in self.before.clusters)
+        cluster = self.before.cluster(name)
+        return cluster is not None and cluster.state == state
 
     def tolerated(self) -> int:
         return round_down(self.spec.strategy.failure_budget.pods, self.total("target"))
@@ -163,7 +164,7 @@ class Run:
         return self.now.strftime(_TIME)
 
     def since(self, stamp: str) -> float:
-        return (self.now - datetime.strptime(stamp, _TIME).replace(tzinfo=UTC)).total_seconds()
+        return (self.now - datetime.fromisoformat(stamp)).total_seconds()
 
     def passed(self, since: str, seconds: int) -> bool:
         """Whether so many seconds have passed; if not, there is another look when they have."""

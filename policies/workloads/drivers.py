@@ -13,3 +13,10 @@ _DRIVERS: Mapping[tuple[str, str], Driver] = {("apps", "Deployment"): deployment
 def of(group: str, kind: str) -> Driver | None:
     """Return how a kind is released in steps; None for a kind that can't be."""
     return _DRIVERS.get((group, kind))
+
+
+def required(group: str, kind: str) -> Driver:
+    """The same, where a release of the kind is under way."""
+    driver = of(group, kind)
+    assert driver is not None, "only kinds with a driver are released in steps"
+    return driver

@@ -10,12 +10,11 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 
+from bench.player import FOR_EVER, let_go
 from federation.kube.errors import Conflict, NotFound
 from federation.kube.resources import Manifest
 from tests.federated import DEPLOYMENTS, USER, Cluster
 
-FOR_EVER = 2**31 - 2
-"""With this `minReadySeconds` no new pod ever counts as available."""
 _PODS = "Pods"
 """The condition whose message says how many pods are at each image."""
 
@@ -79,22 +78,10 @@ def image(live: Manifest) -> str:
     return found
 
 
-def let_go(live: Manifest) -> int:
-    """Return how many pods a Deployment brings to its template by what its spec says."""
-    spec = live["spec"]
-    replicas: int = spec["replicas"]
-    if spec.get("minReadySeconds") != FOR_EVER:
-        return replicas
-    limit: int | str = spec["strategy"]["rollingUpdate"]["maxUnavailable"]
-    if isinstance(limit, str):
-        limit = max(1, replicas * int(limit.removesuffix("%")) // 100)
-    return min(replicas, limit)
-
-
 def status_of(live: Manifest) -> Manifest:
     """Return the status of a Deployment once its controller has done all it may."""
     replicas, newest, before = live["spec"]["replicas"], image(live), pods(live)
-    updated = min(replicas, max(before.get(newest, 0), let_go(live))) if before else replicas
+    updated = min(replicas, max(before.get(newest, 0), let_go(live["spec"]))) if before else replicas
     after, rest = {}, replicas - updated
     for older, count in before.items():
         if older != newest:

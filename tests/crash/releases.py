@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from bench.player import let_go
 from federation.kube.resources import Manifest
 from federation.resources import ROLLOUT, ROLLOUT_POLICY
 from policies.release.telling import TERMINAL
-from tests.crash.deployments import image, let_go, pods
+from tests.crash.deployments import image, pods
 from tests.crash.harness import Scenario, Step
 from tests.crash.state import State
 from tests.crash.tap import Written
@@ -144,7 +145,7 @@ def _check_permitted(answers: Sequence[Written]) -> None:
                 may[member, to] = max(may[member, to], count)
         elif live["kind"] == "Deployment" and cluster != "host":
             may.setdefault((cluster, OLD), REPLICAS)  # what there was before any run
-            counts = {image(live): let_go(live)} if by_us else pods(live)
+            counts = {image(live): let_go(live["spec"])} if by_us else pods(live)
             for to, count in counts.items():
                 allowed = may[cluster, to]
                 assert count <= allowed, f"{cluster} has {count} pods at {to}; permitted were {allowed}"

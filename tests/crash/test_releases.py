@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bench.player import FOR_EVER
 from federation.controllers.gate import Gate
 from policies.release.permission import Permission
-from tests.crash.deployments import FOR_EVER, pods, status_of
+from tests.crash.deployments import pods, status_of
 from tests.crash.harness import Run, Scenario
 from tests.crash.incarnation import Violation
 from tests.crash.releases import (

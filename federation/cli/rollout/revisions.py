@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
 
@@ -15,7 +15,7 @@ from federation.kube.api import JSON_PATCH, Api, Manifest
 from federation.kube.errors import ApiError, Conflict, NotFound
 from federation.resources import CONTROLLER_REVISIONS
 from policies.api.rollout import Rollout
-from policies.podspec import pod_template_path
+from policies.podspec import pod_template, pod_template_path
 from policies.pruning import prune
 from policies.release.permission import settled
 from policies.release.revision import WORKLOAD_LABEL
@@ -191,15 +191,18 @@ def _kept(manifest: Manifest) -> Kept:
 def _path(workload: Workload, manifest: Manifest) -> tuple[str, ...]:
     path = pod_template_path(manifest)
     if path is None:
-        raise ApiError(f"{workload} has no pod template, so there are no revisions of it")
+        raise _no_template(workload)
     return path
 
 
+def _no_template(workload: Workload) -> ApiError:
+    return ApiError(f"{workload} has no pod template, so there are no revisions of it")
+
+
 def _template(workload: Workload, manifest: Manifest) -> Manifest:
-    template: Any = prune(manifest)
-    for key in _path(workload, manifest):
-        template = template[key]
-    return dict(template)
+    if (template := pod_template(prune(manifest))) is None:
+        raise _no_template(workload)
+    return template
 
 
 def _images(template: Manifest) -> Iterator[str]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from federation.controllers.references import ref_of
 from federation.kube.api import Api, Manifest, Resource
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, NotFound, NotServed
 from federation.resources import ROLLOUT
-from policies.api.binding import ResourceReference
 from policies.api.rollout import Rollout
 from policies.matching import group_of
 
@@ -97,10 +97,8 @@ async def workload_named(api: Api, what: str, namespace: str) -> Workload:
 
 def workload_of(rollout: Rollout) -> Workload:
     """Return the workload of a run."""
-    ref: ResourceReference = rollout.spec.workload_ref
-    group, _, version = ref.api_version.rpartition("/")
-    resource = Resource(group, version, ref.plural, ref.kind)
-    return Workload(resource, ref.namespace or rollout.metadata.namespace, ref.name)
+    ref = ref_of(rollout.spec.workload_ref)
+    return Workload(ref.resource, ref.namespace or rollout.metadata.namespace, ref.name)
 
 
 async def runs_of(api: Api, workload: Workload) -> list[Rollout]:
@@ -176,5 +174,4 @@ def _is_about(run: Rollout, workload: Workload) -> bool:
 
 
 def _age(run: Rollout) -> tuple[str, int]:
-    number = run.metadata.name.rpartition("-")[2]
-    return run.metadata.creation_timestamp, int(number) if number.isdigit() else 0
+    return run.metadata.creation_timestamp, run.number

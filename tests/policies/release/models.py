@@ -6,7 +6,7 @@ throttled Deployment is one whose new pods never count as available.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 
@@ -192,7 +192,3 @@ class Member:
             owner.pods[self.random.randrange(len(owner.pods))] = Pod(
                 now + self.random.randint(1, 6), hit=True
             )
-
-
-def scaled(spec: Spec, **changes: object) -> Spec:
-    return replace(spec, **changes)  # type: ignore[arg-type]
