@@ -72,7 +72,7 @@ class Federation:
         )
         told = self._told(Events(api, settings.identity))
         releasing = Release(
-            self.host, self.fleet, self._scheduling, self._applying, self._gate, self._unseen, told
+            self.host, self.fleet, self._scheduling, self._applying, writer, self._gate, self._unseen, told
         )
         self._observing = Observe(
             self.host,

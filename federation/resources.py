@@ -22,6 +22,7 @@ CLUSTER_ROLLOUT_POLICY = _OURS["ClusterRolloutPolicy"]
 ROLLOUT = _OURS["Rollout"]
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
+PODS = Resource("", "v1", "pods", "Pod")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 CONTROLLER_REVISIONS = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")

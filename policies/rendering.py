@@ -78,8 +78,8 @@ def render(
 def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:
     """Return the manifest as a release permits it."""
     manifest = rendered.manifest
-    if may.updated is not None:
-        restraint = driver.hold(manifest, may.updated)
+    if may.part is not None:
+        restraint = driver.hold(manifest, may.part, may.replicas or 0)
     elif may.max_unavailable is not None:
         restraint = driver.return_to(manifest, may.max_unavailable)
     else:

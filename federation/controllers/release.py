@@ -14,36 +14,30 @@ import orjson
 from cachetools import LRUCache
 
 from federation.controllers.apply import Apply
+from federation.controllers.examination import Examination
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.host import Host
-from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken, Record, Template
 from federation.controllers.references import owner, reference
 from federation.controllers.revisions import Revisions
 from federation.controllers.schedule import Schedule
-from federation.controllers.symptoms import Symptoms
+from federation.controllers.writer import Writer
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
-from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.resources import ROLLOUT
 from policies.api.meta import API_VERSION
-from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec, RolloutStatus
+from policies.api.rollout import Rollout, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
-from policies.release.permission import heard, outstanding, permission
 from policies.release.revision import WORKLOAD_LABEL
 from policies.release.run import advance, decided
-from policies.release.state import Sight, Wish, steps
+from policies.release.state import Wish, steps
 from policies.selectors import matches_affinity
-from policies.workloads import drivers
-from policies.workloads.driver import Progress
 
 STATUS_MANAGER = "atoll-status"
 DISTANCE = 10.0
 """Seconds between two writes of a Rollout's status when only counts changed."""
-EXAMINATION = 5.0
-"""Seconds between two looks at pods that do not become ready."""
 _REMEMBERED = 4096
 
 
@@ -56,6 +50,7 @@ class Release:
         fleet: Fleet,
         schedule: Schedule,
         apply: Apply,
+        writer: Writer,
         gate: Gate,
         unseen: Callable[[str, Ref], bool],
         told: Callable[[Rollout, RolloutStatus], Awaitable[None]],
@@ -64,11 +59,10 @@ class Release:
         `told(run, status)` is called after a run's next status was written.
         """
         self._host, self._fleet, self._schedule = host, fleet, schedule
-        self._apply, self._gate, self._unseen, self._told = apply, gate, unseen, told
+        self._gate, self._unseen, self._told = gate, unseen, told
         self._revisions = Revisions(host)
-        self._symptoms = Symptoms()
+        self._examination = Examination(host, fleet, apply, writer)
         self._written: LRUCache[str, float] = LRUCache(maxsize=_REMEMBERED)
-        self._examined: LRUCache[Key, float] = LRUCache(maxsize=_REMEMBERED)
 
     async def __call__(self, ref: Ref) -> float | None:
         template, record = self._schedule.decided(ref), self._host.binding(ref)
@@ -135,9 +129,9 @@ class Release:
     async def _advance(
         self, ref: Ref, template: Template, record: Record, run: Rollout, wish: Wish
     ) -> float | None:
-        waits = [await self._examine(ref, template, run)]
+        waits = [await self._examination.look(ref, template, run)]
         sights = {
-            target.name: self._sight(ref, template, target.name, target.replicas)
+            target.name: self._examination.sight(ref, template, target.name, target.replicas)
             for target in record.spec.clusters
         }
         found = advance(run.spec, run.metadata.generation, run.status, wish, sights, datetime.now(UTC))
@@ -157,29 +151,6 @@ class Release:
         await self._write(run, status)
         await self._told(run, status)
         return None
-
-    async def _examine(self, ref: Ref, template: Template, run: Rollout) -> float | None:
-        """Look at the pods where those permitted are not known to be ready; how long until the next look."""
-        slow = False
-        for cluster in run.status.clusters:
-            key, member = Key(cluster.name, ref), self._fleet.get(cluster.name)
-            copy = self._fleet.copy(cluster.name, ref)
-            if member is None or copy is None or not _is_slow(cluster, _progress(ref, copy)):
-                self._symptoms.forget(key)
-                continue
-            slow = True
-            if member.available and self._due(key):
-                selector = orjson.loads(template.manifest)["spec"]["selector"]
-                await self._symptoms.look(key, member, copy, selector, run.spec.strategy.pod_failure)
-        return EXAMINATION if slow else None
-
-    def _due(self, key: Key) -> bool:
-        """Whether the last examination is long enough ago."""
-        now = asyncio.get_running_loop().time()
-        if self._examined.get(key, -EXAMINATION) + EXAMINATION > now + 0.1:
-            return False
-        self._examined[key] = now
-        return True
 
     async def _write(self, run: Rollout, status: RolloutStatus) -> None:
         """Write a status; a run that somebody else wrote to meanwhile is looked at anew."""
@@ -204,39 +175,6 @@ class Release:
         ]
         own = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
         return Wish(revision, scopes, own, governed)
-
-    def _sight(self, ref: Ref, template: Template, cluster: str, replicas: int | None) -> Sight:
-        member, wanted = self._fleet.get(cluster), replicas or 0
-        paused = (found := self._host.clusters.get(("", cluster))) is not None and found.spec.paused
-        reachable = member is not None and member.available and not paused
-        copy = self._fleet.copy(cluster, ref)
-        begun = self._host.rollouts.begun(template.uid)
-        if member is None or not member.copies.synced(ref.resource):  # what it was permitted stands
-            return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)
-        if copy is None:
-            return Sight(wanted, reachable)
-        key, seen = Key(cluster, ref), _progress(ref, copy)
-        return Sight(
-            replicas=wanted,
-            reachable=reachable,
-            holds=outstanding(begun, cluster, heard(copy.copy.echo)),
-            current=seen.observed and self._apply.holds(key),
-            total=seen.total,
-            ready=seen.ready,
-            updated=seen.updated,
-            updated_ready=max(seen.updated_ready, min(seen.updated, self._symptoms.ready(key, copy))),
-            failed=self._symptoms.failed(key, copy),
-            refused=self._apply.refusal(key),
-        )
-
-
-def _progress(ref: Ref, copy: MemberCopy) -> Progress:
-    return drivers.required(ref.resource.group, ref.resource.kind).progress(copy.live)
-
-
-def _is_slow(cluster: RolloutCluster, seen: Progress) -> bool:
-    """Whether a copy, seen by its controller as it is, does not prove that the pods permitted are ready."""
-    return cluster.state == "Releasing" and seen.observed and seen.updated_ready < cluster.permitted
 
 
 def due(last: Rollout | None, base: str, revision: str) -> bool:

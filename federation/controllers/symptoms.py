@@ -1,23 +1,18 @@
-"""Symptoms: how pods of a new revision are in a member, asked for while some of them are not ready."""
+"""Symptoms: what was last seen of the pods of a new revision in members while some of them are not ready."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from federation.controllers.keys import Key
-from federation.kube.errors import ApiError
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from federation.members.copies import MemberCopy
-from federation.members.member import Member
 from policies.api.rollout import FailedPod
 from policies.api.rollout_policy import PodFailure
 from policies.release.pods import Symptom, is_ready, symptoms
 
-_PODS = Resource("", "v1", "pods", "Pod")
-_REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-_HASH = "pod-template-hash"
-_REVISION = "deployment.kubernetes.io/revision"
 CONFIRMATION = 10.0
 """Seconds between two looks that must agree before a pod that waits counts as failed."""
 
@@ -31,6 +26,7 @@ class _Look(NamedTuple):
     """The copy as it was then."""
     failed: tuple[FailedPod, ...]
     ready: int
+    outliers: int
 
 
 class Symptoms:
@@ -50,25 +46,27 @@ class Symptoms:
 
         Its status does not tell them from old ones while some of those are not ready.
         """
+        look = self._present(key, copy)
+        return look.ready if look is not None else 0
+
+    def outliers(self, key: Key, copy: MemberCopy) -> int | None:
+        """Return how many of them the partition did not cover; None if the copy changed since."""
+        look = self._present(key, copy)
+        return look.outliers if look is not None else None
+
+    def _present(self, key: Key, copy: MemberCopy) -> _Look | None:
         look = self._looks.get(key)
         same = look is not None and (look.revision, look.live) == (_revision(copy), copy.live)
-        return look.ready if look is not None and same else 0
+        return look if same else None
 
     def forget(self, key: Key) -> None:
         self._seen.pop(key, None)
         self._looks.pop(key, None)
 
-    async def look(
-        self, key: Key, member: Member, copy: MemberCopy, selector: Manifest, rules: PodFailure
+    def note(
+        self, key: Key, copy: MemberCopy, pods: Sequence[Manifest], rules: PodFailure, outliers: int
     ) -> None:
-        """Ask the member for the pods of the revision that a copy holds, which its controller has seen.
-
-        What can't be asked stays as it was.
-        """
-        try:
-            pods = await _newest(key, member, labels(selector))
-        except ApiError:
-            return  # what is wrong with the member shows in its health
+        """Take in the pods of the revision that a copy holds, which its controller has seen."""
         now = datetime.now(UTC)
         found, before = symptoms(pods, rules, now), self._seen.get(key, {})
         self._seen[key] = {_name(each): before.get(_name(each), now) for each in found}
@@ -77,7 +75,8 @@ class Symptoms:
             for each in found
             if each.lasting or (now - self._seen[key][_name(each)]).total_seconds() >= CONFIRMATION
         )
-        self._looks[key] = _Look(_revision(copy), copy.live, failed, sum(map(is_ready, pods)))
+        ready = sum(map(is_ready, pods))
+        self._looks[key] = _Look(_revision(copy), copy.live, failed, ready, outliers)
 
 
 def _revision(copy: MemberCopy) -> str:
@@ -86,40 +85,3 @@ def _revision(copy: MemberCopy) -> str:
 
 def _name(symptom: Symptom) -> tuple[str, str]:
     return symptom.pod, symptom.reason
-
-
-async def _newest(key: Key, member: Member, selector: str) -> list[Manifest]:
-    """Return the pods of a Deployment's newest ReplicaSet."""
-    namespace, query = key.ref.namespace, {"labelSelector": selector}
-    sets = [
-        each
-        async for page in member.api.list(
-            _REPLICA_SETS, namespace=namespace, selector=query, metadata_only=True
-        )
-        for each in page.items
-        if any(owner["name"] == key.ref.name for owner in each["metadata"].get("ownerReferences", []))
-    ]
-    if not sets:
-        return []
-    newest = max(sets, key=lambda each: int(each["metadata"].get("annotations", {}).get(_REVISION, 0)))
-    query = {"labelSelector": f"{selector},{_HASH}={newest['metadata']['labels'].get(_HASH, '')}"}
-    return [
-        pod
-        async for page in member.api.list(_PODS, namespace=namespace, selector=query)
-        for pod in page.items
-    ]
-
-
-def labels(selector: dict[str, Any]) -> str:
-    """Return a label selector as the API's query parameter says it."""
-    terms = [f"{key}={value}" for key, value in sorted((selector.get("matchLabels") or {}).items())]
-    for term in selector.get("matchExpressions") or ():
-        key, values = term["key"], ",".join(term.get("values") or ())
-        match term["operator"]:
-            case "In" | "NotIn":
-                terms.append(f"{key} {term['operator'].lower()} ({values})")
-            case "Exists":
-                terms.append(key)
-            case "DoesNotExist":
-                terms.append(f"!{key}")
-    return ",".join(terms)

@@ -12,7 +12,7 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.copies import MemberCopy, projection
 from federation.members.member import Member
-from federation.resources import NAMESPACES
+from federation.resources import NAMESPACES, PODS
 from policies.copies import (
     BINDING_ANNOTATION,
     DIGEST_ANNOTATION,
@@ -105,6 +105,11 @@ class Writer:
         """Delete the object with this UID; its dependents follow in the background."""
         with suppress(NotFound):
             await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid)
+
+    async def evict(self, member: Member, namespace: str, name: str, uid: str) -> None:
+        """Delete the pod with this UID; one that is gone, or another of its name, is left alone."""
+        with suppress(NotFound, Conflict):
+            await member.api.delete(PODS, name, namespace, uid=uid)
 
     async def release(self, member: Member, ref: Ref) -> None:
         """Leave the object as it is and give up our label, annotations and field ownership."""

@@ -119,6 +119,9 @@ class RolloutCluster(Model):
     """How many of them the present step wants at the target revision."""
     permitted: int = 0
     """How many of them may be at the target revision."""
+    outliers: int = 0
+    """How many of those permitted the partition of a StatefulSet does not cover: it was scaled up since they
+    were, and partitions count from the last pod."""
     state: Literal["Stable", "Releasing", "Released", "Restoring", "Restored"] = "Stable"
     """Stable: at what it held before the run. Releasing: part of its pods may be at the target revision.
     Released: all may, with its own strategy. Restoring, Restored: on the way back to the stable revision, and
@@ -129,6 +132,8 @@ class RolloutCluster(Model):
     """What it held before the run, if that was not the stable revision."""
     base_permitted: int | None = None
     """How many of its pods may be at `baseRevision`. Absent means all."""
+    base_outliers: int = 0
+    """The `outliers` of `basePermitted`."""
     max_unavailable: int | None = None
     """How many pods may be down at a time while it is Restoring."""
     updated: int = 0

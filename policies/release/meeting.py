@@ -5,6 +5,7 @@ from __future__ import annotations
 from policies.api.rollout import RolloutCluster
 from policies.release.permission import permitted
 from policies.release.state import Run, Sight, with_
+from policies.workloads.driver import Part, in_proportion
 
 
 def meet(run: Run) -> None:
@@ -12,30 +13,37 @@ def meet(run: Run) -> None:
     known = {cluster.name: cluster for cluster in run.before.clusters}
     for name, sight in run.sights.items():
         cluster = known.get(name) or _joined(run, name, sight)
-        if cluster.replicas == sight.replicas:
+        if sight.replicas in (cluster.replicas, None):
             cluster = _counted(run, cluster, sight)
-        run.clusters[name] = _seen(run, _resized(cluster, sight.replicas), sight)
+        else:
+            cluster = _resized(run, cluster, sight.replicas or 0)
+        run.clusters[name] = _seen(run, cluster, sight)
     if run.total("updated_ready") > run.before.updated_ready:
         run.progress_time = run.stamp()
 
 
 def _joined(run: Run, name: str, sight: Sight) -> RolloutCluster:
     """Take in a cluster as it says it is: what it holds stands, also when our record of it was lost."""
-    cluster, held = RolloutCluster(name=name, replicas=sight.replicas), sight.holds
+    cluster, held = RolloutCluster(name=name, replicas=sight.replicas or 0), sight.holds
     if held is None:
         return cluster
     if held.revision != run.spec.target_revision:
-        return with_(cluster, base_revision=held.revision, base_permitted=held.updated)
+        base = {"base_revision": held.revision, "base_outliers": held.outliers}
+        return with_(cluster, **base, base_permitted=held.updated)
     if held.updated is None:
-        return with_(cluster, state="Released", permitted=sight.replicas)
-    return with_(cluster, state="Releasing", permitted=held.updated)
+        return with_(cluster, state="Released", permitted=cluster.replicas)
+    return with_(cluster, state="Releasing", permitted=held.updated, outliers=held.outliers)
 
 
 def _counted(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
-    """Take more pods than were permitted as permitted: a Deployment that is scaled may round one up."""
+    """Take more pods than were permitted as permitted: a Deployment that is scaled may round one up, and the
+    pod of a node that a DaemonSet finds is new. Outliers that are gone are none any more.
+    """
     if cluster.state != "Releasing" or not sight.current:
         return cluster
-    return with_(cluster, permitted=max(cluster.permitted, min(sight.updated, cluster.replicas)))
+    outliers = cluster.outliers if sight.outliers is None else min(cluster.outliers, sight.outliers)
+    permitted = max(cluster.permitted, min(sight.updated, cluster.replicas))
+    return with_(cluster, permitted=permitted, outliers=outliers)
 
 
 def _seen(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
@@ -49,33 +57,20 @@ def _seen(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
         cluster,
         updated=sight.updated if ours else 0,
         updated_ready=sight.updated_ready if ours else 0,
-        unavailable=max(0, sight.replicas - sight.ready),
+        unavailable=max(0, cluster.replicas - sight.ready),
     )
 
 
-def _resized(cluster: RolloutCluster, replicas: int) -> RolloutCluster:
+def _resized(run: Run, cluster: RolloutCluster, replicas: int) -> RolloutCluster:
     """Carry permissions over to another number of replicas, as the cluster's own controller will do it."""
-    former = cluster.replicas
-    if replicas == former:
-        return cluster
+    former, resized = cluster.replicas, run.driver.resized
     if replicas == 0 and cluster.state == "Releasing":  # from 0 with the new template all would be new
-        return with_(cluster, replicas=0, permitted=0, target=0, state="Stable")
-    base = cluster.base_permitted
-    return with_(
-        cluster,
-        replicas=replicas,
-        permitted=_scaled(cluster.permitted, former, replicas),
-        target=_scaled(cluster.target, former, replicas),
-        base_permitted=None if base is None else _scaled(base, former, replicas),
-    )
-
-
-def _scaled(count: int, former: int, replicas: int) -> int:
-    """Return a count after scaling: down in proportion, rounded up; up as a Deployment's controller scales
-    the new ReplicaSet with the others, rounded half up (measured on Kubernetes 1.36).
-    """
-    if former == 0:
-        return 0
-    if replicas < former:
-        return -(-count * replicas // former)
-    return min(replicas, (2 * count * replicas + former) // (2 * former))
+        return with_(cluster, replicas=0, permitted=0, outliers=0, target=0, state="Stable")
+    cluster = with_(cluster, replicas=replicas, target=in_proportion(cluster.target, former, replicas))
+    if cluster.base_permitted is not None:
+        base = resized(Part(cluster.base_permitted, cluster.base_outliers), former, replicas)
+        cluster = with_(cluster, base_permitted=base.updated, base_outliers=base.outliers)
+    if cluster.state == "Stable":
+        return cluster
+    part = resized(Part(cluster.permitted, cluster.outliers), former, replicas)
+    return with_(cluster, permitted=part.updated, outliers=part.outliers)

@@ -4,10 +4,14 @@ given, and a controller that starts anew gives the same again.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec
+from policies.workloads.driver import Part
+
+_ECHO = re.compile(r"(?P<revision>[^/]+)(/all|/(?P<updated>\d+)(-(?P<outliers>\d+))?)?")
 
 
 class Permission(NamedTuple):
@@ -23,6 +27,13 @@ class Permission(NamedTuple):
     """How many pods the count was made for: both reach the cluster in one write. None: as placed."""
     noted: bool = True
     """The copy is to say so. Before the first run there is nothing to say."""
+    outliers: int = 0
+    """How many of `updated` a StatefulSet's partition does not cover."""
+
+    @property
+    def part(self) -> Part | None:
+        """How much of the revision the cluster may hold; None for all."""
+        return None if self.updated is None else Part(self.updated, self.outliers)
 
     @property
     def echo(self) -> str:
@@ -30,16 +41,18 @@ class Permission(NamedTuple):
         if not self.noted:
             return ""
         if self.updated is not None:
-            return f"{self.revision}/{self.updated}"
+            scattered = f"-{self.outliers}" if self.outliers else ""
+            return f"{self.revision}/{self.updated}{scattered}"
         return self.revision if self.max_unavailable is None else f"{self.revision}/all"
 
 
 def heard(echo: str) -> Permission | None:
     """Read an echo; None when there is none, or when it is not ours."""
-    revision, slash, updated = echo.partition("/")
-    if not revision or (slash and updated != "all" and not updated.isdigit()):
+    said = _ECHO.fullmatch(echo)
+    if said is None:
         return None
-    return Permission(revision, int(updated) if updated.isdigit() else None)
+    updated, outliers = said["updated"], int(said["outliers"] or 0)
+    return Permission(said["revision"], None if updated is None else int(updated), outliers=outliers)
 
 
 def settled(rollout: Rollout) -> str:
@@ -115,9 +128,16 @@ def permitted(spec: RolloutSpec, cluster: RolloutCluster) -> Permission:
             base = cluster.base_revision or spec.stable_revision
             if cluster.base_permitted is None:
                 return Permission(base)
-            return Permission(base, cluster.base_permitted, replicas=cluster.replicas)
+            return Permission(
+                base, cluster.base_permitted, replicas=cluster.replicas, outliers=cluster.base_outliers
+            )
         case "Releasing":
-            return Permission(spec.target_revision, cluster.permitted, replicas=cluster.replicas)
+            return Permission(
+                spec.target_revision,
+                cluster.permitted,
+                replicas=cluster.replicas,
+                outliers=cluster.outliers,
+            )
         case "Released":
             return Permission(spec.target_revision)
         case "Restoring":

@@ -117,6 +117,7 @@ def _berth(run: Run, name: str) -> Berth:
         proven=0 if out else cluster.updated_ready,
         others_down=0 if out else _others_down(run, cluster, sight),
         limit=max(1, round_down(run.spec.strategy.max_unavailable_per_cluster, cluster.replicas)),
+        broken_first=run.driver.BROKEN_FIRST,
         open=sight.reachable and sight.current and whole and not out and sight.refused is None,
     )
 
@@ -135,7 +136,8 @@ def _others_down(run: Run, cluster: RolloutCluster, sight: Sight) -> int:
 def _finalize(run: Run) -> None:
     """Give the clusters their own strategies back; they hold the target revision already."""
     for name, cluster in run.clusters.items():
-        if cluster.state == "Releasing" and not cluster.left_out:
+        begun = cluster.state == "Releasing" or not cluster.replicas  # where no pods are, none were released
+        if begun and not cluster.left_out:
             run.clusters[name] = with_(cluster, state="Released")
     waiting = [name for name, cluster in run.clusters.items() if not _is_released(run, name, cluster)]
     left = [name for name, cluster in run.clusters.items() if cluster.left_out]

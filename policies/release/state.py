@@ -18,11 +18,14 @@ from policies.api.rollout import (
     RolloutStepStatus,
 )
 from policies.api.rollout_policy import RolloutStep
+from policies.matching import group_of
 from policies.observation import Stamp
 from policies.release.permission import Permission
 from policies.release.shares import round_down, round_up
 from policies.release.telling import TERMINAL, conditions
 from policies.verdicts import Verdict
+from policies.workloads import drivers
+from policies.workloads.driver import Driver
 
 M = TypeVar("M", bound=Model)
 _FAILED_PODS_SHOWN, _REJECTED_KEPT = 20, 20
@@ -32,8 +35,8 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 class Sight(NamedTuple):
     """What is seen of one cluster that the workload is placed on."""
 
-    replicas: int
-    """Pods wanted there."""
+    replicas: int | None
+    """Pods wanted there; None when nobody knows: what was known of it stands."""
     reachable: bool = True
     holds: Permission | None = None
     """What its copy says it was permitted; None when there is no copy or it never was in a release."""
@@ -49,6 +52,8 @@ class Sight(NamedTuple):
     """Pods of that revision that are ready, at least."""
     failed: tuple[FailedPod, ...] = ()
     """Pods of that revision that failed."""
+    outliers: int | None = None
+    """Pods of that revision which a partition does not cover; None when they were not counted."""
     refused: Verdict | None = None
     """Why the cluster does not take what it is permitted, when trying again won't help."""
 
@@ -112,6 +117,11 @@ class Run:
         self.step, self.progress = before.current_step, list(before.steps)
         self.progress_time, self.retries = before.progress_time, before.retries
         self.failed, self.rejected = tuple(before.failed_pods), tuple(before.rejected_revisions)
+
+    @property
+    def driver(self) -> Driver:
+        workload = self.spec.workload_ref
+        return drivers.required(group_of(workload.api_version), workload.kind)
 
     def order(self) -> list[str]:
         first = [name for name in self.spec.strategy.cluster_order if name in self.clusters]

@@ -3,8 +3,9 @@
 What was permitted and is not proven ready counts as down, whatever a cluster does with it and whether it can
 be heard or not: a permission that was written can't be taken back.
 
-Pods that are down already cost nothing to replace, however many they are, since they are the first that a
-cluster's own controller replaces: what is broken can always be mended by a release.
+Pods that are down already cost nothing to replace, however many they are, where they are the first that are
+replaced: what is broken can always be mended by a release. Where others may come first, that is so once all
+are down that are still to be replaced.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Berth:
     """Pods of other revisions that are not ready, or missing, or may be by what was permitted before."""
     limit: int
     """Pods that may be down there at a time."""
+    broken_first: bool
+    """Pods that are down are replaced before others."""
     open: bool
     """It may be given more now: it is heard, holds what it was told, and is not left out."""
 
@@ -76,6 +79,8 @@ def grants(
 
 def _spare(berth: Berth) -> int:
     """Return how many pods of a cluster may be replaced that are down already."""
+    if not berth.broken_first and berth.others_down < berth.replicas - berth.permitted:
+        return 0
     return max(0, min(berth.others_down, berth.limit - berth.on_the_way, berth.target - berth.permitted))
 
 

@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import Progress
+from policies.workloads.driver import History, Part, Pod, Progress, in_proportion
 from policies.workloads.replicated import count, observed
 
-__all__ = ["FIELDS", "hold", "progress", "return_to"]
-
 FIELDS: Sequence[str] = ("minReadySeconds", "progressDeadlineSeconds", "strategy")
+DELETES = False
+BROKEN_FIRST = True
+POD_LABEL = "pod-template-hash"
+HISTORY: History | None = History("apps", "ReplicaSet", "replicasets")
+_NUMBER = "deployment.kubernetes.io/revision"
 _FOR_EVER = 2**31 - 1
 
 
-def hold(_: Manifest, updated: int) -> Manifest:
-    """Return the fields that let `updated` pods (at least 1) be at the template, and no more."""
+def hold(_: Manifest, part: Part, __: int) -> Manifest:
+    """Return the fields that let `part` (1 at least) of the pods be at the template, and no more."""
     return {
         "minReadySeconds": _FOR_EVER - 1,  # must be less than the deadline
         "progressDeadlineSeconds": _FOR_EVER,
-        "strategy": _rolling(updated),
+        "strategy": _rolling(part.updated),
     }
 
 
@@ -46,6 +49,15 @@ def _rolling(max_unavailable: int) -> Manifest:
     return {"type": "RollingUpdate", "rollingUpdate": bounds}
 
 
+def replicas(placed: int | None, _: Manifest | None) -> int | None:
+    return placed
+
+
+def resized(part: Part, former: int, replicas: int) -> Part:
+    """Both ReplicaSets are scaled in proportion."""
+    return Part(in_proportion(part.updated, former, replicas))
+
+
 def progress(projected: Manifest) -> Progress:
     """Count as new and ready what can't be old: a Deployment's status does not tell the two apart."""
     total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
@@ -57,3 +69,19 @@ def progress(projected: Manifest) -> Progress:
         updated=updated,
         updated_ready=max(0, ready - (total - updated)),
     )
+
+
+def newest(_: Manifest) -> str | None:
+    return None
+
+
+def number(past: Manifest) -> int:
+    return int((past["metadata"].get("annotations") or {}).get(_NUMBER, 0))
+
+
+def outliers(_: Sequence[Pod], __: Part, ___: int) -> int:
+    return 0
+
+
+def obstacles(_: Sequence[Pod], __: Part | None, ___: int) -> Sequence[Pod]:
+    return ()

@@ -8,6 +8,14 @@ from typing import NamedTuple, Protocol
 from policies.api.meta import Manifest
 
 
+class Part(NamedTuple):
+    """How many pods of a cluster may be at a revision."""
+
+    updated: int
+    outliers: int = 0
+    """Those of them that a partition by ordinals does not cover: see the StatefulSet's driver."""
+
+
 class Progress(NamedTuple):
     """Counts of pods in one cluster."""
 
@@ -21,17 +29,83 @@ class Progress(NamedTuple):
     """Those of them that are ready, at least."""
 
 
+class Pod(NamedTuple):
+    """One pod of a workload, as it was listed."""
+
+    name: str
+    uid: str
+    newest: bool
+    """It is of the template that the workload has now."""
+    ready: bool
+    leaving: bool
+    """It is being deleted."""
+
+
+class History(NamedTuple):
+    """A kind of which each object stands for one template that a workload had."""
+
+    group: str
+    kind: str
+    plural: str
+
+
 class Driver(Protocol):
     """One kind. All fields are of the object's `spec`."""
 
     FIELDS: Sequence[str]
     """The fields a release takes over; at its end they are the template's again."""
+    DELETES: bool
+    """It may name obstacles."""
+    BROKEN_FIRST: bool
+    """Of the pods to replace, those that are not ready go first, whoever decides it."""
+    POD_LABEL: str
+    """The label of a pod that tells its template from others."""
+    HISTORY: History | None
+    """Where the value of that label is found by `number`, for kinds whose status does not say it."""
 
-    def hold(self, manifest: Manifest, updated: int) -> Manifest:
-        """Return the fields that let `updated` pods be at the manifest's template, whatever happens."""
+    def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
+        """Return the fields that let so many of the pods be at the manifest's template, whatever happens.
 
-    def return_to(self, manifest: Manifest, max_unavailable: int) -> Manifest:
+        :param replicas: pods wanted in the cluster.
+        """
+
+    def return_to(self, manifest: Manifest, max_unavailable: int, /) -> Manifest:
         """Return the fields that bring all pods to the manifest's template, so many down at a time."""
 
-    def progress(self, projected: Manifest) -> Progress:
+    def replicas(self, placed: int | None, projected: Manifest | None, /) -> int | None:
+        """Return how many pods are wanted in a cluster, None when nobody knows.
+
+        :param placed: what was decided on the host, for kinds that are divided.
+        """
+
+    def resized(self, part: Part, former: int, replicas: int, /) -> Part:
+        """Carry a part over to another number of replicas, as it will be once both are written."""
+
+    def progress(self, projected: Manifest, /) -> Progress:
         """Count the pods of a projected copy."""
+
+    def newest(self, projected: Manifest, /) -> str | None:
+        """Return the value of POD_LABEL for the template that a copy has now; None: the history tells."""
+
+    def number(self, past: Manifest, /) -> int:
+        """Return the place of an object of the history; the greatest is of the present template."""
+
+    def outliers(self, newest: Sequence[Pod], part: Part, replicas: int, /) -> int:
+        """Count the pods of the present template that the partition does not cover."""
+
+    def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
+        """Return the pods that have to be deleted for the others to go on: the kind's controller won't.
+
+        :param part: what the cluster may hold; None when all pods go to the template.
+        """
+
+
+def in_proportion(count: int, former: int, replicas: int) -> int:
+    """Return a count after scaling: down in proportion, rounded up; up as a Deployment's controller scales
+    the new ReplicaSet with the others, rounded half up (measured on Kubernetes 1.36).
+    """
+    if former == 0:
+        return 0
+    if replicas < former:
+        return -(-count * replicas // former)
+    return min(replicas, (2 * count * replicas + former) // (2 * former))

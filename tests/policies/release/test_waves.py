@@ -7,7 +7,7 @@ from policies.release.waves import Berth, grants
 
 def berth(*, target: int = 5, permitted: int = 0, proven: int = 0, down: int = 0, limit: int = 10) -> Berth:
     """A cluster of ten pods; `down` are not ready beside those of the run."""
-    return Berth(10, target, permitted, proven, down, limit, True)
+    return Berth(10, target, permitted, proven, down, limit, broken_first=True, open=True)
 
 
 def given(limit: int, *, concurrent: int | None = None, **berths: Berth) -> dict[str, int]:
