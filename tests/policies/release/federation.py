@@ -7,18 +7,33 @@ is written what the stored status permits. A crash may come before or after each
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import NamedTuple
 
+from policies.api.meta import Manifest
 from policies.api.rollout import RolloutCluster, RolloutSpec, RolloutStatus
-from policies.release.permission import heard, permitted
+from policies.release.permission import Permission, heard, permitted
 from policies.release.run import advance
 from policies.release.state import Sight, Wish, steps
 from policies.release.telling import TERMINAL
-from tests.policies.release.models import Member, Spec, Status
+from policies.workloads import drivers
+from policies.workloads.driver import Driver, Part
+from tests.policies.release.models import MODELS
+from tests.policies.release.models.common import Member, Spec
 
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class News(NamedTuple):
+    """What a member told of itself."""
+
+    spec: Spec | None
+    """What the copy holds; None where there is none."""
+    live: Manifest
+    outliers: int | None
+    """As last counted among its pods."""
 
 
 @dataclass
@@ -28,8 +43,8 @@ class Link:
     up: bool = True
     lag: int = 0
     """Seconds that news takes."""
-    news: deque[tuple[float, Status]] = field(default_factory=deque)
-    known: Status = field(default_factory=lambda: Status(None))
+    news: deque[tuple[float, News]] = field(default_factory=deque)
+    known: News | None = None
 
 
 @dataclass
@@ -49,24 +64,34 @@ class Federation:
     writes: int = 0
     statuses: int = 0
     scalings: dict[str, int] = field(default_factory=dict)
-    """How often each member was scaled: a Deployment may round one pod up each time."""
+    """How often each member was scaled: some kinds may round one pod up each time."""
     granted: dict[str, int] = field(default_factory=dict)
     """Pods that each member may have at the target revision until it has seen that it is told less."""
 
     def __post_init__(self) -> None:
         self.wanted = self.wanted or self.spec.target_revision
         for name, size in self.sizes.items():
-            self.add(name, size, Spec(self.spec.stable_revision, size, None, echo=""))
+            self.add(name, size, Spec(self.spec.stable_revision, size))
+
+    @property
+    def model(self) -> type[Member]:
+        return MODELS[self.spec.workload_ref.kind]
+
+    @property
+    def driver(self) -> Driver:
+        group, _, _ = self.spec.workload_ref.api_version.rpartition("/")
+        return drivers.required(group, self.spec.workload_ref.kind)
 
     def add(self, name: str, size: int, spec: Spec | None) -> None:
         self.sizes[name] = size
-        self.members[name] = Member(self.random, self.bad)
+        self.members[name] = self.model(self.random, self.bad)
         self.links[name] = Link()
         if spec is not None:
             self.members[name].settle(spec)
 
     def scale(self, name: str, size: int) -> None:
         self.sizes[name] = size
+        self.members[name].resize(size)
         self.scalings[name] = self.scalings.get(name, 0) + 1
 
     def remove(self, name: str) -> None:
@@ -98,14 +123,27 @@ class Federation:
 
     def _hear(self, name: str, member: Member) -> None:
         link = self.links[name]
-        link.news.append((self.now + self.random.randint(0, link.lag), member.status(self.now)))
+        link.news.append((self.now + self.random.randint(0, link.lag), self._news(name)))
         while link.up and link.news and link.news[0][0] <= self.now:
             link.known = link.news.popleft()[1]
+
+    def _news(self, name: str) -> News:
+        member, part = self.members[name], self._part(name)
+        pods = [pod for pod in member.listing(self.now) if pod.newest]
+        counted = part is not None and member.observed()
+        outliers = self.driver.outliers(pods, part, member.wanted) if counted and part else None
+        return News(member.spec, member.live(self.now), outliers)
+
+    def _part(self, name: str) -> Part | None:
+        cluster = self.status.cluster(name)
+        return permitted(self.spec, cluster).part if cluster is not None else None
 
     def _reconcile(self, crashing: bool) -> None:
         """Decide, store, write."""
         scopes = [None] * len(steps(self.spec))
         time = BEGINNING + timedelta(seconds=self.now)
+        for name in self.sizes:
+            self._clear(name)
         sights = {name: self._sight(name) for name in self.sizes}
         found = advance(self.spec, 1, self.status, Wish(self.wanted, scopes), sights, time)
         if crashing and self.random.random() < 0.1:
@@ -118,14 +156,34 @@ class Federation:
                 continue  # a write that comes later, or that a crash prevented
             self._write(name)
 
+    def _clear(self, name: str) -> None:
+        """Delete the pods that the kind's driver calls obstacles, by what is stored and written."""
+        member, known, cluster = self.members[name], self.links[name].known, self.status.cluster(name)
+        if not self.driver.DELETES or cluster is None or cluster.state not in ("Releasing", "Restoring"):
+            return
+        heard_of = known is not None and known.spec == self.told(name) and self._observed(known)
+        if not heard_of or not self.links[name].up or self.random.random() < 0.3:
+            return
+        for pod in self.driver.obstacles(member.listing(self.now), self._part(name), cluster.replicas):
+            member.delete(pod)
+
     def told(self, name: str) -> Spec:
         """What a member is to hold by the stored status."""
-        cluster = next((cluster for cluster in self.status.clusters if cluster.name == name), None)
+        cluster = self.status.cluster(name)
         if cluster is None:
-            return Spec(self.spec.stable_revision, self.sizes[name], None, echo=self.spec.stable_revision)
+            return Spec(self.spec.stable_revision, self.sizes[name], echo=self.spec.stable_revision)
         may = permitted(self.spec, cluster)
         replicas = self.sizes[name] if may.replicas is None else may.replicas
-        return Spec(may.revision, replicas, may.updated, may.max_unavailable, may.echo)
+        return Spec(may.revision, replicas, self._restraint(may, replicas), may.echo)
+
+    def _restraint(self, may: Permission, replicas: int) -> Manifest:
+        api_version, kind, _ = self.model.KIND
+        manifest = {"apiVersion": api_version, "kind": kind, "spec": {"replicas": replicas}}
+        if may.part is not None:
+            return self.driver.hold(manifest, may.part, may.replicas or 0)
+        if may.max_unavailable is not None:
+            return self.driver.return_to(manifest, may.max_unavailable)
+        return {}
 
     def _write(self, name: str) -> None:
         told, member, link = self.told(name), self.members[name], self.links[name]
@@ -137,27 +195,29 @@ class Federation:
         member.spec = told
         self.writes += 1
         link.news.clear()  # the server's answer is known at once
-        link.known = member.status(self.now)
+        link.known = self._news(name)
 
     def _known(self, name: str) -> bool:
-        return any(cluster.name == name for cluster in self.status.clusters)
+        return self.status.cluster(name) is not None
+
+    def _observed(self, news: News) -> bool:
+        return self.driver.progress(news.live).observed
 
     def _sight(self, name: str) -> Sight:
-        known, told = self.links[name].known, self.told(name)
-        if known.spec is None:
-            return Sight(self.sizes[name], self.links[name].up)
-        same = (known.spec.revision, known.spec.replicas, known.spec.updated) == (
-            told.revision, told.replicas, told.updated,
-        )  # fmt: skip
+        known, told, up = self.links[name].known, self.told(name), self.links[name].up
+        if known is None or known.spec is None:
+            return Sight(self.driver.replicas(self.sizes[name], None), up)
+        seen, untouched = self.driver.progress(known.live), replace(told, echo="")
         return Sight(
-            replicas=self.sizes[name],
-            reachable=self.links[name].up,
+            replicas=self.driver.replicas(self.sizes[name], known.live),
+            reachable=up,
             holds=heard(known.spec.echo),
-            current=same and known.spec.max_unavailable == told.max_unavailable and known.observed,
-            total=known.total,
-            ready=known.ready,
-            updated=known.updated,
-            updated_ready=known.updated_ready,
+            current=known.spec in (told, untouched) and seen.observed,
+            total=seen.total,
+            ready=seen.ready,
+            updated=seen.updated,
+            updated_ready=seen.updated_ready,
+            outliers=known.outliers,
         )
 
     # What must hold
@@ -168,7 +228,8 @@ class Federation:
         found = []
         for name, member in self.members.items():
             updated, may = member.at(self.spec.target_revision), self._may(name, permits.get(name))
-            if updated > may + self.scalings.get(name, 0):
+            rounded = self.scalings.get(name, 0) if member.ROUNDS else 0
+            if updated > may + rounded:
                 found.append(f"{name}: {updated} updated, {may} permitted")
         return found
 

@@ -1,6 +1,6 @@
 """The bounds of a release hold at every second, in whatever federation: lagging, torn, crashing, scaled.
 
-Each seed is one federation with its accidents; a failure names it, and `release(seed)` plays it again.
+Each seed is one federation with its accidents; a failure names it, and `release(seed, kind)` plays it again.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import pytest
 from policies.api.rollout import RolloutSpec
 from policies.release.permission import heard
 from tests.policies.release.federation import Federation
+from tests.policies.release.models import MODELS
 
 SEEDS, ALL_SEEDS, CHUNK = 250, 10_000, 50
 TROUBLED, TOGETHER = 400, 900
 """Seconds until accidents end, and until a release has to be over."""
-WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
 
 
-def spec_of(strategy: dict[str, Any], target: str = "v2", stable: str = "v1") -> RolloutSpec:
-    run = {"workloadRef": WORKLOAD, "targetRevision": target, "stableRevision": stable, "strategy": strategy}
+def spec_of(
+    strategy: dict[str, Any], target: str = "v2", stable: str = "v1", kind: str = "Deployment"
+) -> RolloutSpec:
+    api_version, _, plural = MODELS[kind].KIND
+    workload = {"apiVersion": api_version, "kind": kind, "plural": plural, "name": "web"}
+    run = {"workloadRef": workload, "targetRevision": target, "stableRevision": stable, "strategy": strategy}
     return RolloutSpec.model_validate(run)
 
 
@@ -44,10 +48,10 @@ def some_strategy(random: Random) -> dict[str, Any]:
     return strategy | {"steps": [*steps, {"updated": "100%"}]}
 
 
-def some_federation(random: Random) -> Federation:
+def some_federation(random: Random, kind: str) -> Federation:
     sizes = {f"c{i}": random.choice([1, 1, 2, 3, 5, 8, 13, 20]) for i in range(random.randint(1, 4))}
     bad = frozenset(["v2"] if random.random() < 0.15 else [])
-    federation = Federation(random, spec_of(some_strategy(random)), sizes, bad)
+    federation = Federation(random, spec_of(some_strategy(random), kind=kind), sizes, bad)
     for link in federation.links.values():
         link.lag = random.choice([0, 0, 1, 4])
     return federation
@@ -80,10 +84,10 @@ def steer(federation: Federation, **verbs: Any) -> None:
     federation.spec = federation.spec.model_copy(update=verbs)
 
 
-def release(seed: int) -> Federation:
+def release(seed: int, kind: str) -> Federation:
     """Play one release to its end, and check every second of it."""
     random = Random(seed)
-    federation = some_federation(random)
+    federation = some_federation(random, kind)
     crashing, scaling = random.random() < 0.5, random.random() < 0.4
     step = 0
     while not federation.over and federation.now < TOGETHER:
@@ -101,9 +105,9 @@ def release(seed: int) -> Federation:
     return federation
 
 
-def ends(seed: int) -> None:
+def ends(seed: int, kind: str) -> None:
     """A release comes to an end, or to a halt that says what to do; then nothing more is written."""
-    federation = release(seed)
+    federation = release(seed, kind)
     status = federation.status
     assert federation.over or status.phase == "Halted", f"seed {seed}: {status.phase}: {status.message}"
     assert status.reason, f"seed {seed}: no reason"
@@ -120,16 +124,18 @@ def ends(seed: int) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_no_bound_is_ever_broken_and_every_release_ends(first: int) -> None:
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_bound_is_ever_broken_and_every_release_ends(kind: str, first: int) -> None:
     for seed in range(first, first + CHUNK):
-        ends(seed)
+        ends(seed, kind)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1200)
-def test_no_bound_is_ever_broken_in_ten_thousand_federations() -> None:
+@pytest.mark.parametrize("kind", MODELS)
+def test_no_bound_is_ever_broken_in_ten_thousand_federations(kind: str) -> None:
     for seed in range(SEEDS, ALL_SEEDS):
-        ends(seed)
+        ends(seed, kind)
 
 
 @pytest.mark.parametrize("seed", range(40))

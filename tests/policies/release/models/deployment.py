@@ -1,4 +1,4 @@
-"""Fake members: what a Deployment's controller does to pods, second by second.
+"""What a Deployment's controller does to pods, second by second.
 
 The rules are those of kube-controller-manager 1.36 (rolling.go, sync.go), as confirmed on real clusters; a
 throttled Deployment is one whose new pods never count as available.
@@ -7,15 +7,12 @@ throttled Deployment is one whose new pods never count as available.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from random import Random
 
+from policies.api.meta import Manifest
+from policies.workloads.driver import Pod as Listed
+from tests.policies.release.models.common import Member, Pod, Spec, projected
 
-@dataclass
-class Pod:
-    ready_at: float
-    """When it becomes ready; infinity for never."""
-    hit: bool = False
-    """It is not ready because of an accident, not because of a release."""
+_FOR_EVER = 2**31 - 2
 
 
 @dataclass
@@ -32,86 +29,60 @@ class ReplicaSet:
         return 0 if self.throttled else self.ready(now)
 
 
-@dataclass(frozen=True)
-class Spec:
-    """What was written to a member last."""
-
-    revision: str
-    replicas: int
-    updated: int | None
-    """The throttle; None for the Deployment's own strategy."""
-    max_unavailable: int | None = None
-    echo: str = ""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a member tells."""
-
-    spec: Spec | None
-    """What the copy holds."""
-    observed: bool = False
-    total: int = 0
-    ready: int = 0
-    updated: int = 0
-    updated_ready: int = 0
-
-
 @dataclass
-class Member:
+class Deployment(Member):
     """A cluster with one Deployment."""
 
-    random: Random
-    bad: frozenset[str]
-    """Revisions whose pods never become ready."""
-    spec: Spec | None = None
-    seen: Spec | None = None
-    """What its controller has observed."""
+    KIND = ("apps/v1", "Deployment", "deployments")
+    ROUNDS = True
+
     sets: dict[str, ReplicaSet] = field(default_factory=dict)
     scaled_to: int | None = None
 
-    def settle(self, spec: Spec) -> None:
-        """Begin with everything at a revision and ready."""
-        self.spec = self.seen = spec
-        self.scaled_to = spec.replicas
-        self.sets = {spec.revision: ReplicaSet(spec.revision, spec.replicas)}
-        self.sets[spec.revision].pods = [Pod(0) for _ in range(spec.replicas)]
+    @property
+    def wanted(self) -> int:
+        return self.spec.replicas if self.spec else 0
 
     @property
     def pods(self) -> list[Pod]:
         return [pod for owner in self.sets.values() for pod in owner.pods]
 
+    def settle(self, spec: Spec) -> None:
+        self.spec = self.seen = spec
+        self.scaled_to = spec.replicas
+        self.sets = {spec.revision: ReplicaSet(spec.revision, spec.replicas)}
+        self.sets[spec.revision].pods = [Pod(0) for _ in range(spec.replicas)]
+
+    def resize(self, size: int) -> None:
+        """The host says how many."""
+
     def at(self, revision: str) -> int:
         return len(self.sets[revision].pods) if revision in self.sets else 0
 
-    def down_by_us(self, now: float) -> int:
-        """Pods that are missing or not ready, accidents aside."""
-        wanted = self.spec.replicas if self.spec else 0
-        missing = max(0, wanted - len(self.pods))
-        return missing + sum(pod.ready_at > now and not pod.hit for pod in self.pods)
-
-    def status(self, now: float) -> Status:
-        if self.spec is None:
-            return Status(None)
-        if self.seen is None:
-            return Status(self.spec)
-        new = self.sets.get(self.seen.revision, ReplicaSet(self.seen.revision))
+    def live(self, now: float) -> Manifest:
+        updated = self.at(self.seen.revision) if self.seen else 0
         ready = sum(owner.ready(now) for owner in self.sets.values())
-        total = len(self.pods)
-        proven = max(0, ready - (total - len(new.pods)))  # all that the Deployment's status proves
-        return Status(self.spec, self.seen == self.spec, total, ready, len(new.pods), proven)
+        return projected(
+            self.observed(), replicas=len(self.pods), readyReplicas=ready, updatedReplicas=updated
+        )
+
+    def listing(self, now: float) -> list[Listed]:
+        """Nobody asks for the pods of a Deployment by name."""
+        return []
+
+    def delete(self, pod: Listed) -> None:
+        raise AssertionError("no pod of a Deployment is ever deleted")
 
     # The Deployment's controller
 
     def sync(self, now: float) -> None:
-        """One look of the Deployment's and the ReplicaSets' controllers."""
         if self.spec is None:
             return
         self.seen = spec = self.spec
         new = self.sets.get(spec.revision)
         olds = [owner for name, owner in self.sets.items() if name != spec.revision]
         if new is not None:
-            new.throttled = spec.updated is not None
+            new.throttled = _is_throttled(spec)
         if self.scaled_to != spec.replicas:
             self._scale(spec, new, olds)
             self.scaled_to = spec.replicas
@@ -137,7 +108,7 @@ class Member:
         by_size[0].wanted = max(0, by_size[0].wanted + left)
 
     def _create(self, spec: Spec) -> ReplicaSet:
-        self.sets[spec.revision] = ReplicaSet(spec.revision, throttled=spec.updated is not None)
+        self.sets[spec.revision] = ReplicaSet(spec.revision, throttled=_is_throttled(spec))
         return self.sets[spec.revision]
 
     def _roll(self, spec: Spec, new: ReplicaSet | None, olds: list[ReplicaSet], now: float) -> None:
@@ -149,10 +120,10 @@ class Member:
         if new.wanted < spec.replicas and wanted < spec.replicas:
             new.wanted += min(spec.replicas - wanted, spec.replicas - new.wanted)
             return
-        limit = (
-            spec.updated if spec.updated is not None else spec.max_unavailable or max(1, spec.replicas // 4)
-        )
-        at_least = spec.replicas - limit
+        limit = spec.replicas // 4
+        if spec.restraint:
+            limit = spec.restraint["strategy"]["rollingUpdate"]["maxUnavailable"]
+        at_least = spec.replicas - max(1, limit)
         room = wanted - at_least - (new.wanted - new.available(now))
         if room <= 0:
             return
@@ -172,23 +143,16 @@ class Member:
         owner.pods.sort(key=lambda pod: pod.ready_at > now)
         del owner.pods[owner.wanted :]
         while len(owner.pods) < owner.wanted:
-            never = owner.revision in self.bad
-            owner.pods.append(Pod(float("inf") if never else now + self.random.randint(1, 6)))
-
-    # Accidents
-
-    def crash(self, now: float) -> None:
-        """A ready pod stops being ready for a while."""
-        ready = [pod for pod in self.pods if pod.ready_at <= now]
-        if ready:
-            pod = self.random.choice(ready)
-            pod.ready_at, pod.hit = now + self.random.randint(2, 10), True
+            owner.pods.append(self.new_pod(owner.revision, now))
 
     def evict(self, now: float) -> None:
-        """A pod is deleted by others; its ReplicaSet makes another."""
+        """Its ReplicaSet makes another."""
         owners = [owner for owner in self.sets.values() if owner.pods]
         if owners:
             owner = self.random.choice(owners)
-            owner.pods[self.random.randrange(len(owner.pods))] = Pod(
-                now + self.random.randint(1, 6), hit=True
-            )
+            evicted = self.random.randrange(len(owner.pods))
+            owner.pods[evicted] = Pod(now + self.random.randint(1, 6), hit=True)
+
+
+def _is_throttled(spec: Spec) -> bool:
+    return bool(spec.restraint.get("minReadySeconds") == _FOR_EVER)

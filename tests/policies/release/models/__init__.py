@@ -1,0 +1,10 @@
+"""Fake members, one module for each kind that is released in steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.policies.release.models.common import Member
+from tests.policies.release.models.deployment import Deployment
+
+MODELS: Mapping[str, type[Member]] = {model.KIND[1]: model for model in (Deployment,)}
