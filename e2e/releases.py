@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,13 @@ from e2e.fleet import ATOLL, Fleet, names
 from e2e.pods import Footage, filmed
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox.sandbox import HOST
-from tests.federated import A_DEPLOYMENT, DEPLOYMENTS, GROUP, POLICIES, deployment, policy
+from tests.federated import DEPLOYMENTS, GROUP, POLICIES, deployment, policy, selects
 
 ROLLOUTS = Resource(GROUP, "v1alpha1", "rollouts", "Rollout")
 ROLLOUT_POLICIES = Resource(GROUP, "v1alpha1", "rolloutpolicies", "RolloutPolicy")
 OLD, NEW, NEWER = (f"registry.example/web:{number}" for number in (1, 2, 3))
 SHARES = {"m1": 5, "m2": 3, "m3": 2}
 """How the ten pods are placed."""
-WEB = "deployment/web"
 DONE = 90.0
 """Seconds in which a release of ten pods is done, on a busy machine too."""
 CRASHES, NEVER_READY = "sandbox.atoll.dev/crash", "sandbox.atoll.dev/unready"
@@ -28,23 +27,71 @@ CRASHES, NEVER_READY = "sandbox.atoll.dev/crash", "sandbox.atoll.dev/unready"
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of workload, as these scenarios need it."""
+
+    resource: Resource
+    total: str
+    updated: str
+    ready: str
+    """The names of the counters of its status."""
+    spec: Manifest = field(default_factory=dict)
+    """What its spec has and a Deployment's has not."""
+    divided: bool = True
+    """Its spec has replicas."""
+
+    def manifest(self, namespace: str, image: str, replicas: int) -> Manifest:
+        made = deployment("web", namespace, replicas=replicas, image=image)
+        spec = made["spec"] | self.spec
+        if not self.divided:
+            del spec["replicas"]
+        names = {"apiVersion": self.resource.api_version, "kind": self.resource.kind}
+        return made | names | {"spec": spec}
+
+    @property
+    def selector(self) -> Manifest:
+        return selects(self.resource.api_version, self.resource.kind)
+
+
+DEPLOYMENT = Kind(DEPLOYMENTS, "replicas", "updatedReplicas", "readyReplicas")
+
+
+@dataclass(frozen=True)
 class Web:
-    """The Deployment `web` in a namespace of its own."""
+    """The workload `web` in a namespace of its own."""
 
     fleet: Fleet
     namespace: str
+    kind: Kind = DEPLOYMENT
+    shares: Mapping[str, int] = field(default_factory=lambda: SHARES)
+    """Pods by member."""
+
+    @property
+    def name(self) -> str:
+        """How commands name it."""
+        return f"{self.kind.resource.kind.lower()}/web"
 
     # What its user does
 
     async def begin(self, *, fate: str = "", **strategy: Any) -> dict[str, Manifest]:
         """Run the old image everywhere, governed by a strategy; the specs that the members have then."""
-        await self.fleet.host.apply(
-            POLICIES, policy("web", self.namespace, A_DEPLOYMENT, placement=_placed())
-        )
-        await self.fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(self.namespace, **strategy))
+        placement = {"placement": _placed(self.shares)} if self.kind.divided else {}
+        placed = policy("web", self.namespace, self.kind.selector, **placement)
+        await self.fleet.host.apply(POLICIES, placed)
+        await self.govern(**strategy)
         await self.change(OLD, fate=fate)
-        count = "replicas" if fate else "readyReplicas"
-        return {name: await self._running(name, count, pods) for name, pods in SHARES.items()}
+        count = self.kind.total if fate else self.kind.ready
+        return {name: await self._running(name, count, pods) for name, pods in self.shares.items()}
+
+    async def govern(self, **strategy: Any) -> None:
+        """Have it released by a strategy."""
+        governing = {
+            "apiVersion": f"{GROUP}/v1alpha1",
+            "kind": "RolloutPolicy",
+            "metadata": {"name": "steps", "namespace": self.namespace},
+            "spec": {"resourceSelectors": [self.kind.selector], **strategy},
+        }
+        await self.fleet.host.apply(ROLLOUT_POLICIES, governing)
 
     async def _running(self, cluster: str, count: str, pods: int) -> Manifest:
         live = await self.copy(cluster, lambda d: d and d.get("status", {}).get(count) == pods)
@@ -52,16 +99,16 @@ class Web:
         return spec
 
     async def change(self, image: str, *, replicas: int = 10, fate: str = "", **labels: str) -> None:
-        """Apply the Deployment on the host; `fate` says how the pods of this revision fail."""
-        manifest = deployment("web", self.namespace, replicas=replicas, image=image)
+        """Apply it on the host; `fate` says how the pods of this revision fail."""
+        manifest = self.kind.manifest(self.namespace, image, replicas)
         manifest["metadata"]["labels"] |= labels
         if fate:
             manifest["spec"]["template"]["metadata"]["annotations"] = {fate: "true"}
-        await self.fleet.host.apply(DEPLOYMENTS, manifest)
+        await self.fleet.host.apply(self.kind.resource, manifest)
 
     async def verb(self, verb: str, *options: str) -> str:
         """Steer the newest run with the command a person would use; what it prints."""
-        return await self.fleet.atoll("rollout", verb, WEB, "-n", self.namespace, *options)
+        return await self.fleet.atoll("rollout", verb, self.name, "-n", self.namespace, *options)
 
     async def steer(self, number: int, **verbs: Any) -> None:
         """Write verbs into a run, in no more time than a request takes."""
@@ -70,7 +117,7 @@ class Web:
 
     async def exit_code(self) -> int:
         """What `atoll rollout status` ends with."""
-        words = ("rollout", "status", WEB, "-n", self.namespace)
+        words = ("rollout", "status", self.name, "-n", self.namespace)
         process = await asyncio.create_subprocess_exec(
             ATOLL, *words, f"--kubeconfig={self.fleet.sandbox.kubeconfig}", f"--context={HOST}",
             stdout=asyncio.subprocess.DEVNULL,
@@ -101,20 +148,30 @@ class Web:
     async def is_looked_at_again(self) -> None:
         """Have everything about the workload decided once more: a label reaches every member."""
         label = {"metadata": {"labels": {"looked-at": "again"}}}
-        await self.fleet.host.api.patch(DEPLOYMENTS, "web", self.namespace, label, manager="person")
-        for name in SHARES:
+        resource = self.kind.resource
+        await self.fleet.host.api.patch(resource, "web", self.namespace, label, manager="person")
+        for name in self.shares:
             await self.copy(name, lambda d: d and d["metadata"]["labels"].get("looked-at") == "again")
 
     async def copy(self, cluster: str, holds: Callable[[Manifest | None], Any]) -> Manifest:
-        """Wait until the Deployment in a member holds."""
+        """Wait until the copy in a member holds."""
         return await self.fleet.members[cluster].until(
-            DEPLOYMENTS, "web", self.namespace, holds, seconds=DONE
+            self.kind.resource, "web", self.namespace, holds, seconds=DONE
         )
 
-    async def is_everywhere(self, image: str, replicas: Mapping[str, int] = SHARES) -> None:
+    async def is_everywhere(self, image: str, replicas: Mapping[str, int] | None = None) -> None:
         """Wait until all pods of all members are at an image, and ready."""
-        for name, pods in replicas.items():
-            await self.copy(name, partial(_is_at, image, pods))
+        for name, pods in (self.shares if replicas is None else replicas).items():
+            await self.copy(name, partial(self._is_at, image, pods))
+
+    def _is_at(self, image: str, pods: int, live: Manifest | None) -> bool:
+        return live is not None and self._all_at(live, image, pods)
+
+    def _all_at(self, live: Manifest, image: str, pods: int) -> bool:
+        kind, status = self.kind, live.get("status", {})
+        seen = status.get("observedGeneration") == live["metadata"]["generation"]
+        counts = [status.get(count, 0) for count in (kind.total, kind.updated, kind.ready)]
+        return seen and image_of(live) == image and counts == [pods] * 3
 
     @asynccontextmanager
     async def filmed(self, *clusters: str, runs: Mapping[str, int] | None = None) -> AsyncIterator[Footage]:
@@ -122,7 +179,7 @@ class Web:
 
         :param runs: by image, the number of the run that releases it; by default the first releases NEW.
         """
-        members = {name: self.fleet.members[name] for name in clusters or SHARES}
+        members = {name: self.fleet.members[name] for name in clusters or self.shares}
         numbers = {NEW: 1} if runs is None else runs
 
         async def permitted(cluster: str, image: str) -> int | None:
@@ -141,35 +198,15 @@ class Web:
         return 0
 
 
-def rollout_policy(namespace: str, **strategy: Any) -> Manifest:
-    return {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "RolloutPolicy",
-        "metadata": {"name": "steps", "namespace": namespace},
-        "spec": {"resourceSelectors": [A_DEPLOYMENT], **strategy},
-    }
-
-
-def _placed() -> Manifest:
-    """Ten replicas as SHARES say."""
-    weights = [{"targetCluster": {"clusterNames": [name]}, "weight": share} for name, share in SHARES.items()]
+def _placed(shares: Mapping[str, int]) -> Manifest:
+    """Replicas as the shares say."""
+    weights = [{"targetCluster": {"clusterNames": [name]}, "weight": share} for name, share in shares.items()]
     return {"replicaScheduling": {"weightPreference": {"staticWeightList": weights}}}
 
 
 def image_of(live: Manifest) -> str:
     image: str = live["spec"]["template"]["spec"]["containers"][0]["image"]
     return image
-
-
-def _is_at(image: str, pods: int, live: Manifest | None) -> bool:
-    return live is not None and _all_at(live, image, pods)
-
-
-def _all_at(live: Manifest, image: str, pods: int) -> bool:
-    status = live.get("status", {})
-    seen = status.get("observedGeneration") == live["metadata"]["generation"]
-    counts = [status.get(count, 0) for count in ("replicas", "updatedReplicas", "readyReplicas")]
-    return seen and image_of(live) == image and counts == [pods] * 3
 
 
 def within_bounds(footage: Footage, down: int, ready: int = 10) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.releases import DONE, NEW, OLD, SHARES, WEB, Web, image_of, within_bounds
+from e2e.releases import DONE, NEW, OLD, SHARES, Web, image_of, within_bounds
 from tests.federated import DEPLOYMENTS, GROUP, OVERRIDES
 
 pytestmark = pytest.mark.timeout(300)
@@ -28,7 +28,7 @@ async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespa
         assert live is not None
         assert image_of(live) == NEW
         assert live["spec"] | {"template": None} == before[name] | {"template": None}
-    await fleet.kubectl("host", "-n", namespace, "rollout", "status", WEB, "--timeout=30s")
+    await fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, "--timeout=30s")
 
 
 async def test_ten_batches_add_a_tenth_of_the_pods_each(fleet: Fleet, namespace: str) -> None:
@@ -81,7 +81,7 @@ async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
     await web.begin(steps=[{"updated": 5, "approval": "Manual"}, {"updated": "100%"}])
     await web.change(NEW)
     waiting = asyncio.create_task(
-        fleet.kubectl("host", "-n", namespace, "rollout", "status", WEB, f"--timeout={DONE:.0f}s")
+        fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
     )
     await web.reaches("AwaitingApproval")
     assert not waiting.done()

@@ -18,9 +18,7 @@ from e2e.releases import (
     ROLLOUT_POLICIES,
     ROLLOUTS,
     SHARES,
-    WEB,
     Web,
-    rollout_policy,
     within_bounds,
 )
 from federation.kube.resources import Manifest, Resource
@@ -136,7 +134,9 @@ async def test_what_holds_a_batch_is_put_back_when_somebody_edits_it_in_a_member
         await web.reaches("AwaitingApproval")
         for edit in ({"strategy": {"rollingUpdate": {"maxUnavailable": 2}}}, {"minReadySeconds": 0}):
             held = (await web.copy("m1", bool))["spec"]
-            await fleet.kubectl("m1", "-n", namespace, "patch", WEB, "--patch", json.dumps({"spec": edit}))
+            await fleet.kubectl(
+                "m1", "-n", namespace, "patch", web.name, "--patch", json.dumps({"spec": edit})
+            )
             await eventually(partial(_is_put_back, web, held, footage), partial(str, held), DONE)
         begun = footage.now(NEW)
         await web.is_looked_at_again()
@@ -198,7 +198,7 @@ async def test_a_run_whose_policy_is_deleted_holds_until_there_is_one_again(
         await web.steer(1, approvedStep=1)
         await web.is_looked_at_again()
         assert (await web.reaches("Paused"))["permitted"] == held["permitted"]
-        await fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(namespace, batches=1))
+        await web.govern(batches=1)
         await web.reaches("Completed")
     within_bounds(footage, down=5)
 
@@ -214,7 +214,7 @@ async def test_what_went_out_without_a_policy_is_not_taken_back_by_one_that_come
     await web.change(NEWER)
     await web.is_everywhere(NEWER)
     async with web.filmed(runs={}) as footage:
-        await fleet.host.apply(ROLLOUT_POLICIES, rollout_policy(namespace, batches=2))
+        await web.govern(batches=2)
         for name in SHARES:
             await web.copy(name, lambda d: bool(d and _says(d)))
         await web.is_looked_at_again()
