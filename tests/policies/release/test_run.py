@@ -302,6 +302,12 @@ def test_a_cluster_scaled_to_nothing_begins_again_at_the_stable_revision() -> No
     assert play.may("a").revision == "v1"
 
 
+def test_at_the_end_a_cluster_without_pods_is_at_the_target_revision_too() -> None:
+    play = Play(spec(), {"a": 4, "b": 0})
+    assert play.look(6).reason == "Released"
+    assert play.may("b") == Permission("v2")
+
+
 def test_a_cluster_that_leaves_takes_nothing_from_the_others() -> None:
     play = Play(spec(steps=[{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]), {"a": 4, "b": 4})
     play.look(4)
