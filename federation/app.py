@@ -33,6 +33,7 @@ from federation.kube.controller import Controller
 from federation.kube.discovery import Discovery
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
+from federation.members.autoscalers import Scaled
 from federation.members.fleet import Connect, Fleet
 from federation.metrics import Metrics
 from federation.settings import Settings
@@ -229,6 +230,13 @@ class Federation:
         if (record := self.host.binding(ref)) is not None and record.deleting:
             self.schedule.queue.add(ref)
         self._let_go()
+
+    def scaling_changed(self, cluster: str, scaled: Scaled) -> None:
+        for resource, _ in self.host.templates:
+            if (resource.group, resource.kind) == (scaled.group, scaled.kind):
+                ref = Ref(resource, scaled.namespace, scaled.name)
+                self.applies.look(Key(cluster, ref))
+                self._release(ref)
 
     def copies_synced(self, cluster: str, resource: Resource) -> None:
         for ref, record in self.host.bound():

@@ -20,6 +20,8 @@ DIGEST_ANNOTATION = f"{GROUP}/digest"
 BINDING_ANNOTATION = f"{GROUP}/binding"
 RELEASE_MANAGER = "atoll-release"
 """The field manager of what a release holds a copy by: an apply of the manifest alone can't let it go."""
+REPLICAS_MANAGER = "atoll-replicas"
+"""The field manager that keeps `replicas` where it is while it passes from the host to an autoscaler."""
 RELEASE_ANNOTATION = f"{GROUP}/release"
 FINALIZER = f"{GROUP}/member-copies"
 

@@ -55,12 +55,14 @@ def render(
     replicas: int | None = None,
     completions: int | None = None,
     overrides: Sequence[Override] = (),
+    scaled_there: bool = False,
 ) -> Rendered | OverrideFailed:
     """Return the manifest for the clusters that get these replicas and overrides, or which rule failed.
 
     :param pruned: what `prune` made of the template; it stays as it is.
     :param replicas: for workloads that have them; None leaves the template's.
     :param completions: of a divided Job; None leaves the template's.
+    :param scaled_there: the replicas are the clusters' own: the manifest does not speak of them.
     """
     manifest = pruned
     if replicas is not None:
@@ -72,6 +74,9 @@ def render(
     if isinstance(overridden, OverrideFailed):
         return overridden
     manifest = without_empty_metadata(overridden) if overrides else overridden
+    if scaled_there:
+        spec = {field: value for field, value in manifest["spec"].items() if field != "replicas"}
+        manifest = manifest | {"spec": spec}
     return Rendered.of(manifest)
 
 

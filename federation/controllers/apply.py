@@ -20,7 +20,7 @@ from federation.controllers.render import Renderer
 from federation.controllers.schedule import Schedule
 from federation.controllers.writer import Refused, Writer
 from federation.kube.errors import ApiError, NotServed, StatusError, Unreachable
-from federation.members.copies import MemberCopy
+from federation.members.copies import MemberCopy, has_replicas
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
@@ -169,6 +169,9 @@ class Apply:
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting:
             return None  # schedule has yet to see what the template says now, and brings this key back
+        if has_replicas(key.ref.resource) and not member.autoscalers.known():
+            member.autoscalers.wait(key, lambda: self._again(key))
+            return UNSYNCED_RECHECK
         rendered = self._wanted(key, template, record, cluster)
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)
@@ -197,7 +200,9 @@ class Apply:
         may = self._gate.permission(key.ref, template, key.cluster)
         if isinstance(may, Verdict):
             return may
-        return self._render(key.ref, template, record, cluster, may)
+        return self._render(
+            key.ref, template, record, cluster, may, scaled_there=self._fleet.scales(key.cluster, key.ref)
+        )
 
     def _is_present(self, key: Key, template: Template, rendered: Rendered) -> bool:
         """Whether a manifest is of the template as it is now, and not held at another revision."""
@@ -253,6 +258,8 @@ class Apply:
 
     def _applied(self, key: Key, rendered: Rendered, present: bool) -> None:
         verdict = self._contest.verdict(key) or _held_back(rendered, present)
+        if verdict is None and self._fleet.scales(key.cluster, key.ref):
+            verdict = _scaled_there(key.cluster)
         self.outcomes[key] = Outcome(rendered.digest, True, verdict, present)
 
     def _refused(self, key: Key, attempt: _Attempt, verdict: Verdict, recheck: float) -> float:
@@ -272,6 +279,11 @@ def _held_back(rendered: Rendered, present: bool) -> Verdict | None:
         return None
     said = f"held at revision {rendered.revision} by its Rollout; `atoll rollout status`"
     return Verdict("ReleasePending", said)
+
+
+def _scaled_there(cluster: str) -> Verdict:
+    said = f"a HorizontalPodAutoscaler in cluster {cluster} decides its replicas"
+    return Verdict("ReplicasByAutoscaler", said)
 
 
 def _unaccounted(action: Keep | Remove | Release) -> Verdict | None:

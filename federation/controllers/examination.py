@@ -125,6 +125,8 @@ class Examination:
         """
         driver = drivers.required(ref.resource.group, ref.resource.kind)
         member, copy = self._fleet.get(cluster), self._fleet.copy(cluster, ref)
+        if self._fleet.scales(cluster, ref):
+            placed = None
         wanted = driver.replicas(placed, copy.live if copy is not None else None)
         reachable = member is not None and member.available and not self._is_paused(cluster)
         begun = self._host.rollouts.begun(template.uid)

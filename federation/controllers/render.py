@@ -32,6 +32,7 @@ class _Key(NamedTuple):
     revision: str
     """The revision that the pods are of, when it is not the present one."""
     replicas: int | None
+    scaled_there: bool
     completions: int | None
     overrides: tuple[Override, ...]
     pods: tuple[Override, ...]
@@ -47,11 +48,19 @@ class Renderer:
         self._held: LRUCache[tuple[_Key, Permission], Rendered] = LRUCache(maxsize=size)
 
     def __call__(
-        self, ref: Ref, template: Template, record: Record, cluster: Cluster, may: Permission | None = None
+        self,
+        ref: Ref,
+        template: Template,
+        record: Record,
+        cluster: Cluster,
+        may: Permission | None = None,
+        *,
+        scaled_there: bool = False,
     ) -> Rendered | Verdict:
         """Return the manifest for a cluster, or why there is none.
 
         :param may: what a release permits there; None where none has a say.
+        :param scaled_there: how many replicas it has is decided in the cluster.
         """
         target = next(t for t in record.spec.clusters if t.name == cluster.metadata.name)
         overrides = self._overrides(ref, template, cluster, self._host.overrides(ref.namespace))
@@ -61,7 +70,8 @@ class Renderer:
         key = _Key(
             template.manifest,
             revision.name if revision else "",
-            may.replicas if may is not None and may.replicas is not None else target.replicas,
+            None if scaled_there else _replicas(target, may),
+            scaled_there,
             target.completions,
             overrides,
             self._overrides(ref, template, cluster, revision.overrides) if revision else (),
@@ -95,7 +105,11 @@ class Renderer:
         if (rendered := self._rendered.get(key)) is None:
             pruned = orjson.loads(key.manifest)
             rendered = render(
-                pruned, replicas=key.replicas, completions=key.completions, overrides=key.overrides
+                pruned,
+                replicas=key.replicas,
+                completions=key.completions,
+                overrides=key.overrides,
+                scaled_there=key.scaled_there,
             )
             if revision is not None and isinstance(rendered, Rendered):
                 pods = render(with_pod_template(pruned, revision.template), overrides=key.pods)
@@ -108,6 +122,10 @@ class Renderer:
         if (restrained := self._held.get((key, may))) is None:
             restrained = self._held[key, may] = held(rendered, driver, may)
         return restrained
+
+
+def _replicas(target: TargetCluster, may: Permission | None) -> int | None:
+    return target.replicas if may is None or may.replicas is None else may.replicas
 
 
 def _with_pods(rendered: Rendered, pods: Rendered) -> Rendered:

@@ -10,7 +10,7 @@ from federation.kube.errors import Conflict, NotFound, NotServed
 from federation.kube.ownership import without
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
-from federation.members.copies import MemberCopy, projection
+from federation.members.copies import MemberCopy, fields_of, projection
 from federation.members.member import Member
 from federation.resources import NAMESPACES, PODS
 from policies.copies import (
@@ -20,6 +20,7 @@ from policies.copies import (
     HOST_LABEL,
     RELEASE_ANNOTATION,
     RELEASE_MANAGER,
+    REPLICAS_MANAGER,
     stamp,
 )
 from policies.rendering import Rendered, prune
@@ -48,6 +49,8 @@ class Writer:
         What a release holds a copy by goes with the manifest in one write, and then belongs to a field
         manager of its own: a wave is a write by that manager alone. At the end it lets go first.
         """
+        if copy is not None and _gives_replicas_up(rendered, copy):
+            await self._keep_replicas(member, ref, copy)
         if rendered.restraint is None:
             if copy is not None and copy.restrained:
                 copy = await self._hold(member, ref, rendered, copy)
@@ -89,6 +92,22 @@ class Writer:
             manifest["spec"] = rendered.restraint
         answer = await member.api.apply(ref.resource, manifest, manager=RELEASE_MANAGER)
         return _observed(member, ref, answer)
+
+    async def _keep_replicas(self, member: Member, ref: Ref, copy: MemberCopy) -> None:
+        """Have the replicas stay what they are when our apply does not say them any more.
+
+        A field that its last owner leaves out goes back to its default, here 1. An autoscaler owns it only
+        once it has changed it; then this conflicts, and nothing is to be done (KEP-2332; measured on
+        Kubernetes 1.36).
+        """
+        manifest = {
+            "apiVersion": ref.resource.api_version,
+            "kind": ref.resource.kind,
+            "metadata": {"name": ref.name, "namespace": ref.namespace, "uid": copy.copy.uid},
+            "spec": {"replicas": copy.live["spec"]["replicas"]},
+        }
+        with suppress(Conflict):
+            await member.api.apply(ref.resource, manifest, manager=REPLICAS_MANAGER, force=False)
 
     async def _apply(self, member: Member, ref: Ref, record: Record, manifest: Manifest) -> Manifest:
         return await member.api.apply(ref.resource, manifest, manager=FIELD_MANAGER)
@@ -156,6 +175,12 @@ class Writer:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
         with suppress(Conflict):
             await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
+
+
+def _gives_replicas_up(rendered: Rendered, copy: MemberCopy) -> bool:
+    """Whether we own the replicas of a copy whose manifest does not speak of them."""
+    unsaid = "replicas" not in rendered.manifest.get("spec", {}) and "replicas" in copy.live.get("spec", {})
+    return unsaid and "f:replicas" in fields_of(copy.owned).get("f:spec", {})
 
 
 def _only_new(manifest: Manifest) -> Manifest:

@@ -39,6 +39,11 @@ _WITHOUT_STATUS = frozenset(
 )
 
 
+def has_replicas(resource: Resource) -> bool:
+    """Return whether a kind says how many replicas it has."""
+    return workloads.of(resource.group, resource.kind).replicas({"spec": {}}) is not None
+
+
 def metadata_only(resource: Resource) -> bool:
     """Return whether the metadata of a member's object says all we need: its kind has no status."""
     return (resource.group, resource.kind) in _WITHOUT_STATUS

@@ -61,6 +61,11 @@ class Fleet:
         member = self.get(cluster)
         return member.copies.get(ref.resource, ref.key) if member is not None else None
 
+    def scales(self, cluster: str, ref: Ref) -> bool:
+        """Whether a member has a workload whose replicas are decided there."""
+        member = self.get(cluster)
+        return member is not None and member.autoscalers.scales(ref) and self.copy(cluster, ref) is not None
+
     def problem(self, name: str) -> str:
         """Say why a member can't even be tried, or return an empty string."""
         berth = self._berths.get(name)

@@ -22,6 +22,7 @@ from federation.kube.mirrors import Mirrors
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.kube.served import Served
+from federation.members.autoscalers import Autoscalers, Scaled
 from federation.members.copies import MemberCopy, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
 from federation.resources import NAMESPACES, NODES
@@ -38,6 +39,7 @@ class Listener(Protocol):
     """Who is told what changed in a member."""
 
     def copy_changed(self, cluster: str, ref: Ref) -> None: ...
+    def scaling_changed(self, cluster: str, scaled: Scaled) -> None: ...
     def copies_synced(self, cluster: str, resource: Resource) -> None: ...
     def health_changed(self, cluster: str) -> None: ...
     def surveyed(self, cluster: str) -> None: ...
@@ -59,6 +61,7 @@ class Member:
         self.namespaces: Informer[bool] = Informer(
             api, NAMESPACES, _stays, self._namespace_changed, metadata_only=True
         )
+        self.autoscalers = Autoscalers(api, lambda scaled: listener.scaling_changed(name, scaled))
         self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
         self._open, self._closed = asyncio.Event(), asyncio.Event()
@@ -105,6 +108,7 @@ class Member:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.namespaces.run())
             group.create_task(self.copies.run())
+            group.create_task(self.autoscalers.run())
             group.create_task(self._served.run())
 
     def _mirror(self, resource: Resource) -> Informer[MemberCopy]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from policies.api.meta import Manifest
 from policies.workloads.driver import History, Part, Pod, Progress, in_proportion
-from policies.workloads.replicated import count, observed
+from policies.workloads.replicated import count, observed, wanted
 
 FIELDS: Sequence[str] = ("minReadySeconds", "progressDeadlineSeconds", "strategy")
 DELETES = False
@@ -22,13 +22,24 @@ _NUMBER = "deployment.kubernetes.io/revision"
 _FOR_EVER = 2**31 - 1
 
 
-def hold(_: Manifest, part: Part, __: int) -> Manifest:
+def hold(manifest: Manifest, part: Part, replicas: int) -> Manifest:
     """Return the fields that let `part` (1 at least) of the pods be at the template, and no more."""
+    scaled_there = "replicas" not in manifest["spec"]
+    updated = _share(part.updated, replicas) if scaled_there else part.updated
     return {
         "minReadySeconds": _FOR_EVER - 1,  # must be less than the deadline
         "progressDeadlineSeconds": _FOR_EVER,
-        "strategy": _rolling(part.updated),
+        "strategy": _rolling(updated),
     }
+
+
+def _share(updated: int, replicas: int) -> int | str:
+    """Return a count as a percentage where that is exact: it stays so when the cluster scales its pods.
+
+    A count would let nearly all pods go when there are fewer of them (measured on Kubernetes 1.36).
+    """
+    share = -(-100 * updated // max(1, replicas))
+    return f"{share}%" if share * replicas // 100 == updated > 0 else updated
 
 
 def return_to(manifest: Manifest, max_unavailable: int) -> Manifest:
@@ -44,13 +55,13 @@ def return_to(manifest: Manifest, max_unavailable: int) -> Manifest:
     }
 
 
-def _rolling(max_unavailable: int) -> Manifest:
-    bounds = {"maxUnavailable": max(1, max_unavailable), "maxSurge": 0}
+def _rolling(max_unavailable: int | str) -> Manifest:
+    bounds = {"maxUnavailable": max_unavailable or 1, "maxSurge": 0}
     return {"type": "RollingUpdate", "rollingUpdate": bounds}
 
 
-def replicas(placed: int | None, _: Manifest | None) -> int | None:
-    return placed
+def replicas(placed: int | None, projected: Manifest | None) -> int | None:
+    return wanted(projected) if placed is None and projected is not None else placed
 
 
 def resized(part: Part, former: int, replicas: int) -> Part:

@@ -75,7 +75,7 @@ class Driver(Protocol):
     def replicas(self, placed: int | None, projected: Manifest | None, /) -> int | None:
         """Return how many pods are wanted in a cluster, None when nobody knows.
 
-        :param placed: what was decided on the host, for kinds that are divided.
+        :param placed: what was decided on the host; None where the cluster decides.
         """
 
     def resized(self, part: Part, former: int, replicas: int, /) -> Part:

@@ -29,6 +29,13 @@ def test_replicas_are_set_and_the_template_stays_as_it_is() -> None:
     assert template == before
 
 
+def test_replicas_that_are_decided_in_the_cluster_are_left_out_whatever_an_override_says() -> None:
+    overrides = overrides_for(WEB, M1, [op("o", rule(merge={"spec": {"replicas": 1}}))])
+    spec = rendered(prune(deployment("a:1")), overrides=overrides, scaled_there=True)["spec"]
+    assert "replicas" not in spec
+    assert "template" in spec
+
+
 def test_a_divided_job_gets_its_share_of_completions() -> None:
     job = prune(deployment("a:1") | {"apiVersion": "batch/v1", "kind": "Job"})
     job["spec"] |= {"completions": 10, "parallelism": 5}

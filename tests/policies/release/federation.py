@@ -63,6 +63,8 @@ class Federation:
     """The revision of the workload on the host."""
     writes: int = 0
     statuses: int = 0
+    scaled_there: bool = False
+    """Autoscalers in the members decide how many replicas there are."""
     scalings: dict[str, int] = field(default_factory=dict)
     """How often each member was scaled: some kinds may round one pod up each time."""
     granted: dict[str, int] = field(default_factory=dict)
@@ -92,6 +94,8 @@ class Federation:
     def scale(self, name: str, size: int) -> None:
         self.sizes[name] = size
         self.members[name].resize(size)
+        if self.scaled_there:
+            self.members[name].scale(size)
         self.scalings[name] = self.scalings.get(name, 0) + 1
 
     def remove(self, name: str) -> None:
@@ -174,11 +178,14 @@ class Federation:
             return Spec(self.spec.stable_revision, self.sizes[name], echo=self.spec.stable_revision)
         may = permitted(self.spec, cluster)
         replicas = self.sizes[name] if may.replicas is None else may.replicas
+        if self.scaled_there and (spec := self.members[name].spec) is not None:
+            replicas = spec.replicas
         return Spec(may.revision, replicas, self._restraint(may, replicas), may.echo)
 
     def _restraint(self, may: Permission, replicas: int) -> Manifest:
         api_version, kind, _ = self.model.KIND
-        manifest = {"apiVersion": api_version, "kind": kind, "spec": {"replicas": replicas}}
+        said = {} if self.scaled_there else {"replicas": replicas}
+        manifest = {"apiVersion": api_version, "kind": kind, "spec": said}
         if may.part is not None:
             return self.driver.hold(manifest, may.part, may.replicas or 0)
         if may.max_unavailable is not None:
@@ -207,9 +214,12 @@ class Federation:
         known, told, up = self.links[name].known, self.told(name), self.links[name].up
         if known is None or known.spec is None:
             return Sight(self.driver.replicas(self.sizes[name], None), up)
+        if self.scaled_there:
+            told = replace(told, replicas=known.spec.replicas)
         seen, untouched = self.driver.progress(known.live), replace(told, echo="")
+        placed = None if self.scaled_there else self.sizes[name]
         return Sight(
-            replicas=self.driver.replicas(self.sizes[name], known.live),
+            replicas=self.driver.replicas(placed, known.live),
             reachable=up,
             holds=heard(known.spec.echo),
             current=known.spec in (told, untouched) and seen.observed,
@@ -246,8 +256,11 @@ class Federation:
         member, may = self.members[name], 0
         if permit is not None:
             may = permit.replicas if permit.state == "Released" else permit.permitted
+            if self.scaled_there and permit.replicas:  # a share of however many there are by now
+                may = -(-may * member.wanted // permit.replicas)
         if member.seen == self.told(name):
             self.granted[name] = may
+        may = max(may, self.granted.get(name, 0))
         if permit is not None and permit.state in ("Restoring", "Restored"):
-            return max(may, self.granted.get(name, 0), member.at(self.spec.target_revision))
-        return max(may, self.granted.get(name, 0))
+            return max(may, member.at(self.spec.target_revision))
+        return may

@@ -16,6 +16,8 @@ from tests.policies.release.federation import Federation
 from tests.policies.release.models import MODELS
 
 SEEDS, ALL_SEEDS, CHUNK = 250, 10_000, 50
+FEWEST = 3
+"""Pods to which an autoscaler may come down: of 1 or 2, a Deployment replaces all at once."""
 TROUBLED, TOGETHER = 400, 900
 """Seconds until accidents end, and until a release has to be over."""
 
@@ -48,10 +50,13 @@ def some_strategy(random: Random) -> dict[str, Any]:
     return strategy | {"steps": [*steps, {"updated": "100%"}]}
 
 
-def some_federation(random: Random, kind: str) -> Federation:
+def some_federation(random: Random, kind: str, scaled_there: bool = False) -> Federation:
     sizes = {f"c{i}": random.choice([1, 1, 2, 3, 5, 8, 13, 20]) for i in range(random.randint(1, 4))}
+    if scaled_there:
+        sizes = {name: max(FEWEST, size) for name, size in sizes.items()}
     bad = frozenset(["v2"] if random.random() < 0.15 else [])
     federation = Federation(random, spec_of(some_strategy(random), kind=kind), sizes, bad)
+    federation.scaled_there = scaled_there
     for link in federation.links.values():
         link.lag = random.choice([0, 0, 1, 4])
     return federation
@@ -70,7 +75,7 @@ def accidents(federation: Federation, scaling: bool) -> None:
         member.evict(federation.now)
     if scaling and random.random() < 0.02:
         name = random.choice(list(federation.sizes))
-        least = 0 if random.random() < 0.1 else 1
+        least = FEWEST if federation.scaled_there else 0 if random.random() < 0.1 else 1
         federation.scale(name, max(least, federation.sizes[name] + random.randint(-4, 6)))
     if random.random() < 0.005:
         steer(federation, paused=True)
@@ -84,11 +89,11 @@ def steer(federation: Federation, **verbs: Any) -> None:
     federation.spec = federation.spec.model_copy(update=verbs)
 
 
-def release(seed: int, kind: str) -> Federation:
+def release(seed: int, kind: str, scaled_there: bool = False) -> Federation:
     """Play one release to its end, and check every second of it."""
     random = Random(seed)
-    federation = some_federation(random, kind)
-    crashing, scaling = random.random() < 0.5, random.random() < 0.4
+    federation = some_federation(random, kind, scaled_there)
+    crashing, scaling = random.random() < 0.5, random.random() < 0.4 or scaled_there
     step = 0
     while not federation.over and federation.now < TOGETHER:
         if federation.now < TROUBLED:
@@ -105,9 +110,9 @@ def release(seed: int, kind: str) -> Federation:
     return federation
 
 
-def ends(seed: int, kind: str) -> None:
+def ends(seed: int, kind: str, scaled_there: bool = False) -> None:
     """A release comes to an end, or to a halt that says what to do; then nothing more is written."""
-    federation = release(seed, kind)
+    federation = release(seed, kind, scaled_there)
     status = federation.status
     assert federation.over or status.phase == "Halted", f"seed {seed}: {status.phase}: {status.message}"
     assert status.reason, f"seed {seed}: no reason"
@@ -128,6 +133,12 @@ def ends(seed: int, kind: str) -> None:
 def test_no_bound_is_ever_broken_and_every_release_ends(kind: str, first: int) -> None:
     for seed in range(first, first + CHUNK):
         ends(seed, kind)
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS // 2, CHUNK))
+def test_the_same_holds_while_autoscalers_change_the_number_of_pods(first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        ends(seed, "Deployment", scaled_there=True)
 
 
 @pytest.mark.soak

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import ClassVar
 
@@ -99,6 +99,11 @@ class Member(ABC):
         """Pods that are missing or not ready, accidents aside."""
         missing = max(0, self.wanted - len(self.pods))
         return missing + sum(pod.ready_at > now and not pod.hit for pod in self.pods)
+
+    def scale(self, size: int) -> None:
+        """Do what an autoscaler in the cluster does."""
+        assert self.spec is not None
+        self.spec = replace(self.spec, replicas=size)
 
     def observed(self) -> bool:
         return self.seen == self.spec

@@ -62,9 +62,8 @@ class Deployment(Member):
     def live(self, now: float) -> Manifest:
         updated = self.at(self.seen.revision) if self.seen else 0
         ready = sum(owner.ready(now) for owner in self.sets.values())
-        return projected(
-            self.observed(), replicas=len(self.pods), readyReplicas=ready, updatedReplicas=updated
-        )
+        counts = {"replicas": len(self.pods), "readyReplicas": ready, "updatedReplicas": updated}
+        return projected(self.observed(), **counts) | {"spec": {"replicas": self.wanted}}
 
     def listing(self, now: float) -> list[Listed]:
         """Nobody asks for the pods of a Deployment by name."""
@@ -123,6 +122,8 @@ class Deployment(Member):
         limit = spec.replicas // 4
         if spec.restraint:
             limit = spec.restraint["strategy"]["rollingUpdate"]["maxUnavailable"]
+            if isinstance(limit, str):
+                limit = int(limit.removesuffix("%")) * spec.replicas // 100
         at_least = spec.replicas - max(1, limit)
         room = wanted - at_least - (new.wanted - new.available(now))
         if room <= 0:

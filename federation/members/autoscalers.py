@@ -1,0 +1,78 @@
+"""Autoscalers: which workloads of a member belong to a HorizontalPodAutoscaler there, whoever made it.
+
+The replicas of such a workload are the member's: what scales it by other means (KEDA and the like) makes a
+HorizontalPodAutoscaler too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Hashable
+from typing import NamedTuple
+
+from federation.kube.api import Api
+from federation.kube.informer import Informer
+from federation.kube.ref import Ref
+from federation.kube.resources import Key, Manifest, Resource
+
+AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+
+
+class Scaled(NamedTuple):
+    """A workload that is scaled in a member."""
+
+    namespace: str
+    group: str
+    kind: str
+    name: str
+
+
+class Autoscalers:
+    """The autoscalers of one member; `changed(scaled)` names a workload that got one, or lost it."""
+
+    def __init__(self, api: Api, changed: Callable[[Scaled], None]) -> None:
+        self._informer: Informer[Scaled] = Informer(api, AUTOSCALERS, _target, self._noted)
+        self._changed = changed
+        self._targets: dict[Key, Scaled] = {}  # to name the workload when the autoscaler is gone
+        self._scaled: Counter[Scaled] = Counter()
+        self._waiting: dict[Hashable, Callable[[], None]] = {}
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._informer.run())
+            await self._informer.synced.wait()
+            waiting, self._waiting = self._waiting, {}
+            for again in waiting.values():
+                again()
+
+    def known(self) -> bool:
+        """Whether all are known, or can't be: a member that does not let us list them has none."""
+        return self._informer.synced.is_set() or self._informer.failure is not None
+
+    def wait(self, key: Hashable, again: Callable[[], None]) -> None:
+        """Call `again` once all are known."""
+        self._waiting[key] = again
+
+    def scales(self, ref: Ref) -> bool:
+        """Whether the replicas of a workload are the member's."""
+        return self._scaled[Scaled(ref.namespace, ref.resource.group, ref.resource.kind, ref.name)] > 0
+
+    def _noted(self, key: Key) -> None:
+        before, now = self._targets.pop(key, None), self._informer.get(key)
+        if now is not None:
+            self._targets[key] = now
+            self._scaled[now] += 1
+        if before is not None:
+            self._scaled[before] -= 1
+        for each in {before, now} - {None}:
+            assert each is not None
+            if self._scaled[each] <= 0:
+                del self._scaled[each]
+            self._changed(each)
+
+
+def _target(live: Manifest) -> Scaled:
+    target = live["spec"]["scaleTargetRef"]
+    group = target.get("apiVersion", "").rpartition("/")[0]
+    return Scaled(live["metadata"].get("namespace", ""), group, target["kind"], target["name"])
