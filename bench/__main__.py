@@ -17,6 +17,7 @@ from bench.stage import Scale, staged
 
 FULL = Scale(objects=1000, rounds=3, samples=240, quiet=5.0, idle=60.0)
 QUICK = Scale(objects=20, rounds=1, samples=5, quiet=1.5, idle=2.0)
+AT_ONCE, A_SECOND = (0.0, 0.0), (1.0, 1.0)
 STARTUP = 10.0, 20.0
 """Seconds that pods take where many releases go on at a time."""
 WIDE_OBJECTS = 200
@@ -95,15 +96,14 @@ async def _narrow(results: Results, members: int, scale: Scale, profile: Path | 
 
 
 async def _releases(results: Results, members: int, scale: Scale, many: int, profile: Path | None) -> None:
-    """One release alone, then many at a time."""
+    """One release alone, of pods ready at once and of pods that take their time, then many at a time."""
     if not many:
         return
     print(f"host and {members} members, 1 release and {many} at a time", flush=True)
     async with staged(members, scale, profile) as stage, stage.leading():
-        for runs in sorted({1, many}):
-            measured = await releases.run(
-                stage, runs, (0.0, 0.0) if runs == 1 or scale.rounds == 1 else STARTUP
-            )
+        paced = ((1, AT_ONCE), (1, A_SECOND), (many, STARTUP))
+        for runs, startup in paced if scale.rounds > 1 else ((1, AT_ONCE), (many, AT_ONCE)):
+            measured = await releases.run(stage, runs, startup)
             results.releases.append(measured)
             results.figures += figures.of_releases(measured)
 

@@ -30,6 +30,8 @@ class Releases:
 
     runs: int
     members: int
+    startup: Seconds
+    """How long each pod took until it was ready, at least and at most."""
     seconds: float
     """From the new image of the first to the end of the last."""
     waits: list[float]
@@ -67,7 +69,7 @@ class _Seen:
 
 async def run(stage: Stage, runs: int, startup: Seconds) -> Releases:
     """Release `runs` Deployments at a time, whose pods take so long; the controller leads already."""
-    namespace, fleet = f"atoll-release-{runs}", stage.fleet
+    namespace, fleet = f"atoll-release-{runs}-{startup[1]:.0f}", stage.fleet
     members = {name: fleet.apis[name] for name in fleet.members}
     await fleet.make_namespace(namespace)
     async with playing(members, namespace, startup) as player:
@@ -83,7 +85,7 @@ async def run(stage: Stage, runs: int, startup: Seconds) -> Releases:
     host.pop("PATCH deployments", None)  # the user's own: the new image
     played = sum(count for writes in written.values() for w, count in writes.items() if "status" in str(w))
     total = sum(writes.total() for writes in written.values())
-    return Releases(runs, len(members), seconds, seen.waits, host, seen.touched, total - played)
+    return Releases(runs, len(members), startup, seconds, seen.waits, host, seen.touched, total - played)
 
 
 async def _begin(host: Api, namespace: str, runs: int, player: Player, members: list[str]) -> None:

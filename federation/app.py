@@ -319,7 +319,7 @@ class Federation:
         if self._connecting.health(cluster) is None:  # not probed yet; when it is, that brings the key back
             return self.host.clusters.get(("", cluster)) is not None
         member = self.fleet.get(cluster)
-        if member is None or not member.available or member.copies.synced(ref.resource):
+        if member is None or not member.available or member.sees(ref.resource):
             return False
         return member.mirror_failure(ref.resource) is None
 

@@ -20,7 +20,7 @@ from federation.controllers.render import Renderer
 from federation.controllers.schedule import Schedule
 from federation.controllers.writer import Refused, Writer
 from federation.kube.errors import ApiError, NotServed, StatusError, Unreachable
-from federation.members.copies import MemberCopy, has_replicas
+from federation.members.copies import MemberCopy
 from federation.members.fleet import Fleet
 from federation.members.member import Member
 from policies.api.cluster import Cluster
@@ -92,7 +92,7 @@ class Apply:
         if not member.available:
             self._park(key, member, targeted)
             return None
-        if not member.copies.synced(key.ref.resource):
+        if not member.sees(key.ref.resource):
             if targeted and (failure := member.mirror_failure(key.ref.resource)) is not None:
                 self.outcomes[key] = Outcome("", False, _failure(key, failure))
             return UNSYNCED_RECHECK
@@ -169,9 +169,6 @@ class Apply:
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting:
             return None  # schedule has yet to see what the template says now, and brings this key back
-        if has_replicas(key.ref.resource) and not member.autoscalers.known():
-            member.autoscalers.wait(key, lambda: self._again(key))
-            return UNSYNCED_RECHECK
         rendered = self._wanted(key, template, record, cluster)
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)

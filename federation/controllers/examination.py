@@ -130,7 +130,7 @@ class Examination:
         wanted = driver.replicas(placed, copy.live if copy is not None else None)
         reachable = member is not None and member.available and not self._is_paused(cluster)
         begun = self._host.rollouts.begun(template.uid)
-        if member is None or not member.copies.synced(ref.resource):  # what it was permitted stands
+        if member is None or not member.sees(ref.resource):  # what it was permitted stands
             return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)
         if copy is None:
             return Sight(wanted, reachable)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from federation.kube.api import Api
@@ -29,30 +29,26 @@ class Scaled(NamedTuple):
 
 
 class Autoscalers:
-    """The autoscalers of one member; `changed(scaled)` names a workload that got one, or lost it."""
+    """The autoscalers of one member; `changed(scaled)` names a workload that got one, or lost it, and
+    `listed()` tells that all are known.
+    """
 
-    def __init__(self, api: Api, changed: Callable[[Scaled], None]) -> None:
+    def __init__(self, api: Api, changed: Callable[[Scaled], None], listed: Callable[[], None]) -> None:
         self._informer: Informer[Scaled] = Informer(api, AUTOSCALERS, _target, self._noted)
-        self._changed = changed
+        self._changed, self._listed = changed, listed
         self._targets: dict[Key, Scaled] = {}  # to name the workload when the autoscaler is gone
         self._scaled: Counter[Scaled] = Counter()
-        self._waiting: dict[Hashable, Callable[[], None]] = {}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._informer.run())
             await self._informer.synced.wait()
-            waiting, self._waiting = self._waiting, {}
-            for again in waiting.values():
-                again()
+            self._listed()
 
     def known(self) -> bool:
-        """Whether all are known, or can't be: a member that does not let us list them has none."""
-        return self._informer.synced.is_set() or self._informer.failure is not None
-
-    def wait(self, key: Hashable, again: Callable[[], None]) -> None:
-        """Call `again` once all are known."""
-        self._waiting[key] = again
+        """Whether all are known; a member that refuses to list them has none, as far as we are concerned."""
+        failure = self._informer.failure
+        return self._informer.synced.is_set() or (failure is not None and not failure.transient)
 
     def scales(self, ref: Ref) -> bool:
         """Whether the replicas of a workload are the member's."""

@@ -23,7 +23,7 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.kube.served import Served
 from federation.members.autoscalers import Autoscalers, Scaled
-from federation.members.copies import MemberCopy, metadata_only, projection
+from federation.members.copies import MemberCopy, has_replicas, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
 from federation.resources import NAMESPACES, NODES
 from policies.copies import HOST_LABEL
@@ -61,7 +61,9 @@ class Member:
         self.namespaces: Informer[bool] = Informer(
             api, NAMESPACES, _stays, self._namespace_changed, metadata_only=True
         )
-        self.autoscalers = Autoscalers(api, lambda scaled: listener.scaling_changed(name, scaled))
+        self.autoscalers = Autoscalers(
+            api, lambda scaled: listener.scaling_changed(name, scaled), self._autoscalers_listed
+        )
         self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
         self._open, self._closed = asyncio.Event(), asyncio.Event()
@@ -74,6 +76,10 @@ class Member:
     def available(self) -> bool:
         """Whether writes are worth trying: the API server answered last time."""
         return self._open.is_set()
+
+    def sees(self, resource: Resource) -> bool:
+        """Whether it is known what is ours of a kind here, and whose replicas it has."""
+        return self.copies.synced(resource) and (not has_replicas(resource) or self.autoscalers.known())
 
     def mirror_failure(self, resource: Resource) -> ApiError | None:
         """Return why a kind can't be listed in this member, if it can't."""
@@ -117,6 +123,11 @@ class Member:
             lambda key: self._listener.copy_changed(self.name, Ref(resource, *key)),
             selector=self._selector, metadata_only=metadata_only(resource),
         )  # fmt: skip
+
+    def _autoscalers_listed(self) -> None:
+        for resource, _ in self.copies:
+            if has_replicas(resource) and self.copies.synced(resource):
+                self._listener.copies_synced(self.name, resource)
 
     def _served_changed(self) -> None:
         for _, informer in self.copies:
