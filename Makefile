@@ -25,8 +25,8 @@ demo-down: .venv/.synced ## remove what `make demo` made
 binaries: .venv/.synced ## build or find the control-plane binaries
 	@$(RUN)/atoll sandbox binaries
 
-test: .venv/.synced binaries ## all tests, on real API servers
-	@$(RUN)/pytest
+test: .venv/.synced binaries ## all tests, on real API servers, two at a time
+	@$(RUN)/pytest -n 2 --dist loadgroup
 
 test-fast: .venv/.synced ## the pure tests, in seconds
 	@$(RUN)/pytest tests/policies
