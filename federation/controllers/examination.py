@@ -93,13 +93,18 @@ class Examination:
             pods = await pods_of(member, key.ref, copy, driver, selector)
         except ApiError:
             return  # what is wrong with the member shows in its health
-        newest, part = [_pod(pod, True) for pod in pods.newest], permitted(run.spec, cluster).part
-        outliers = driver.outliers(newest, part, cluster.replicas) if part is not None else 0
+        first = copy.live["spec"].get("ordinals", {}).get("start", 0)
+        newest, part = [_pod(pod, True, first) for pod in pods.newest], permitted(run.spec, cluster).part
+        outliers = driver.outliers(newest, part, copy.live) if part is not None else 0
         self._symptoms.note(key, copy, pods.newest, run.spec.strategy.pod_failure, outliers)
         if not driver.DELETES or self._is_paused(key.cluster) or not self._apply.holds(key):
             return
-        every = [*newest, *(_pod(pod, False) for pod in pods.others)]
-        for pod in driver.obstacles(every, part, cluster.replicas):
+        every = [*newest, *(_pod(pod, False, first) for pod in pods.others)]
+        if cluster.state == "Stable":
+            doomed = driver.leftovers(every, part, copy.live)
+        else:
+            doomed = driver.obstacles(every, part, cluster.replicas)
+        for pod in doomed:
             await self._delete(key, member, pod)
 
     async def _delete(self, key: Key, member: Member, pod: Pod) -> None:
@@ -144,6 +149,7 @@ class Examination:
             ready=seen.ready,
             updated=seen.updated,
             updated_ready=max(seen.updated_ready, min(seen.updated, self._symptoms.ready(key, copy))),
+            leaving=seen.leaving,
             failed=self._symptoms.failed(key, copy),
             outliers=self._symptoms.outliers(key, copy),
             refused=self._apply.refusal(key) or self._denied.get(key),
@@ -156,12 +162,17 @@ def _is_slow(driver: Driver, cluster: RolloutCluster, seen: Progress) -> bool:
         return False
     if cluster.state == "Restoring":
         return driver.DELETES and seen.updated_ready < cluster.replicas
+    if cluster.state == "Stable":
+        base = cluster.replicas if cluster.base_permitted is None else cluster.base_permitted
+        return driver.DELETES and (seen.updated_ready < base or cluster.base_outliers > 0)
     if cluster.state != "Releasing":
         return False
     return seen.updated_ready < cluster.permitted or cluster.outliers > 0
 
 
-def _pod(live: Manifest, newest: bool) -> Pod:
-    metadata = live["metadata"]
-    leaving = "deletionTimestamp" in metadata
-    return Pod(metadata["name"], metadata["uid"], newest, is_ready(live), leaving)
+def _pod(live: Manifest, newest: bool, first: int) -> Pod:
+    """:param first: the ordinal that the name of a StatefulSet's first pod has."""
+    name, leaving = live["metadata"]["name"], "deletionTimestamp" in live["metadata"]
+    suffix = name.rpartition("-")[2]
+    ordinal = int(suffix) - first if suffix.isdecimal() else 0
+    return Pod(name, live["metadata"]["uid"], newest, is_ready(live), leaving, ordinal)

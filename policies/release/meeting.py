@@ -13,10 +13,10 @@ def meet(run: Run) -> None:
     known = {cluster.name: cluster for cluster in run.before.clusters}
     for name, sight in run.sights.items():
         cluster = known.get(name) or _joined(run, name, sight)
-        if sight.replicas in (cluster.replicas, None):
+        if sight.replicas in (cluster.replicas, None) or _is_on_the_way(run, cluster, sight):
             cluster = _counted(run, cluster, sight)
         else:
-            cluster = _resized(run, cluster, sight.replicas or 0)
+            cluster = _resized(run, cluster, sight, sight.replicas or 0)
         run.clusters[name] = _seen(run, cluster, sight)
     if run.total("updated_ready") > run.before.updated_ready:
         run.progress_time = run.stamp()
@@ -28,22 +28,38 @@ def _joined(run: Run, name: str, sight: Sight) -> RolloutCluster:
     if held is None:
         return cluster
     if held.revision != run.spec.target_revision:
-        base = {"base_revision": held.revision, "base_outliers": held.outliers}
-        return with_(cluster, **base, base_permitted=held.updated)
+        return _based(
+            with_(cluster, base_revision=held.revision), held.part and run.driver.stopped(held.part)
+        )
     if held.updated is None:
         return with_(cluster, state="Released", permitted=cluster.replicas)
     return with_(cluster, state="Releasing", permitted=held.updated, outliers=held.outliers)
 
 
-def _counted(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
-    """Take more pods than were permitted as permitted: a Deployment that is scaled may round one up, and the
-    pod of a node that a DaemonSet finds is new. Outliers that are gone are none any more.
+def _is_on_the_way(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
+    """Whether a cluster has yet to take in a part that is for so many replicas as it is to have by then.
+
+    What becomes of the part when it is scaled is known of the number of replicas that it has, no other.
     """
-    if cluster.state != "Releasing" or not sight.current:
+    return permitted(run.spec, cluster).part is not None and not sight.current and sight.refused is None
+
+
+def _counted(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
+    """Take pods that came of themselves as permitted, and those that can't come any more as not."""
+    part = permitted(run.spec, cluster).part
+    if not sight.current or part is None:
         return cluster
-    outliers = cluster.outliers if sight.outliers is None else min(cluster.outliers, sight.outliers)
-    permitted = max(cluster.permitted, min(sight.updated, cluster.replicas))
-    return with_(cluster, permitted=permitted, outliers=outliers)
+    part = run.driver.counted(part, min(sight.updated, cluster.replicas), sight.outliers)
+    if cluster.state == "Stable":
+        return _based(cluster, part)
+    return with_(cluster, permitted=part.updated, outliers=part.outliers)
+
+
+def _based(cluster: RolloutCluster, part: Part | None) -> RolloutCluster:
+    """Note how much of its base revision a cluster may hold; None for all."""
+    if part is None:
+        return with_(cluster, base_permitted=None, base_outliers=0)
+    return with_(cluster, base_permitted=part.updated, base_outliers=part.outliers)
 
 
 def _seen(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
@@ -61,16 +77,22 @@ def _seen(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
     )
 
 
-def _resized(run: Run, cluster: RolloutCluster, replicas: int) -> RolloutCluster:
+def _resized(run: Run, cluster: RolloutCluster, sight: Sight, replicas: int) -> RolloutCluster:
     """Carry permissions over to another number of replicas, as the cluster's own controller will do it."""
-    former, resized = cluster.replicas, run.driver.resized
-    if replicas == 0 and cluster.state == "Releasing":  # from 0 with the new template all would be new
+    former, back = cluster.replicas, min(sight.leaving, max(0, replicas - cluster.replicas))
+
+    def resized(part: Part) -> Part:  # those that stay after all may be of it
+        return run.driver.resized(Part(part.updated + back, part.outliers + back), former, replicas)
+
+    if replicas == 0:  # from 0 with a new template all would be new
+        cluster = _based(with_(cluster, base_revision=""), None)
+    if replicas == 0 and cluster.state == "Releasing":
         return with_(cluster, replicas=0, permitted=0, outliers=0, target=0, state="Stable")
     cluster = with_(cluster, replicas=replicas, target=in_proportion(cluster.target, former, replicas))
     if cluster.base_permitted is not None:
-        base = resized(Part(cluster.base_permitted, cluster.base_outliers), former, replicas)
-        cluster = with_(cluster, base_permitted=base.updated, base_outliers=base.outliers)
+        base = resized(Part(cluster.base_permitted, cluster.base_outliers))
+        cluster = _based(cluster, base)
     if cluster.state == "Stable":
         return cluster
-    part = resized(Part(cluster.permitted, cluster.outliers), former, replicas)
+    part = resized(Part(cluster.permitted, cluster.outliers))
     return with_(cluster, permitted=part.updated, outliers=part.outliers)

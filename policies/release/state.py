@@ -50,6 +50,8 @@ class Sight(NamedTuple):
     """Pods of the revision that the copy holds."""
     updated_ready: int = 0
     """Pods of that revision that are ready, at least."""
+    leaving: int = 0
+    """Pods that go because there are more than wanted, and stay if more are wanted before they went."""
     failed: tuple[FailedPod, ...] = ()
     """Pods of that revision that failed."""
     outliers: int | None = None

@@ -69,6 +69,16 @@ def resized(part: Part, former: int, replicas: int) -> Part:
     return Part(in_proportion(part.updated, former, replicas))
 
 
+def counted(part: Part, updated: int, _: int | None) -> Part:
+    """One that is scaled may round one up."""
+    return Part(max(part.updated, updated))
+
+
+def stopped(part: Part) -> Part:
+    """It goes on to what it was permitted until the next revision is written."""
+    return part
+
+
 def progress(projected: Manifest) -> Progress:
     """Count as new and ready what can't be old: a Deployment's status does not tell the two apart."""
     total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
@@ -90,9 +100,13 @@ def number(past: Manifest) -> int:
     return int((past["metadata"].get("annotations") or {}).get(_NUMBER, 0))
 
 
-def outliers(_: Sequence[Pod], __: Part, ___: int) -> int:
+def outliers(_: Sequence[Pod], __: Part, ___: Manifest) -> int:
     return 0
 
 
 def obstacles(_: Sequence[Pod], __: Part | None, ___: int) -> Sequence[Pod]:
+    return ()
+
+
+def leftovers(_: Sequence[Pod], __: Part | None, ___: Manifest) -> Sequence[Pod]:
     return ()

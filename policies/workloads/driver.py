@@ -27,6 +27,8 @@ class Progress(NamedTuple):
     """Pods of the template that the object has now."""
     updated_ready: int
     """Those of them that are ready, at least."""
+    leaving: int = 0
+    """Pods that go because there are more than wanted, and stay if more are wanted before they went."""
 
 
 class Pod(NamedTuple):
@@ -39,6 +41,8 @@ class Pod(NamedTuple):
     ready: bool
     leaving: bool
     """It is being deleted."""
+    ordinal: int = 0
+    """Its place among the pods of a StatefulSet, from 0."""
 
 
 class History(NamedTuple):
@@ -81,6 +85,18 @@ class Driver(Protocol):
     def resized(self, part: Part, former: int, replicas: int, /) -> Part:
         """Carry a part over to another number of replicas, as it will be once both are written."""
 
+    def counted(self, part: Part, updated: int, outliers: int | None, /) -> Part:
+        """Carry a part over to what is seen of a cluster that holds it.
+
+        :param updated: pods of the template.
+        :param outliers: as of `outliers`; None when they were not counted.
+        """
+
+    def stopped(self, part: Part, /) -> Part:
+        """Return the part of a revision that a newer one supersedes: no more pods are to go to it, if the
+        kind's controller can be told so.
+        """
+
     def progress(self, projected: Manifest, /) -> Progress:
         """Count the pods of a projected copy."""
 
@@ -90,13 +106,20 @@ class Driver(Protocol):
     def number(self, past: Manifest, /) -> int:
         """Return the place of an object of the history; the greatest is of the present template."""
 
-    def outliers(self, newest: Sequence[Pod], part: Part, replicas: int, /) -> int:
-        """Count the pods of the present template that the partition does not cover."""
+    def outliers(self, newest: Sequence[Pod], part: Part, projected: Manifest, /) -> int:
+        """Count the pods of the present template that the partition does not cover, or that may come."""
 
     def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
         """Return the pods that have to be deleted for the others to go on: the kind's controller won't.
 
         :param part: what the cluster may hold; None when all pods go to the template.
+        """
+
+    def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
+        """Return the pods that an earlier release left behind and that have to be deleted before the next:
+        as long as they are down, none may go that serves.
+
+        :param part: how much of what it holds the cluster may hold, `stopped`; None for all.
         """
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.workloads import deployment_driver
+from policies.workloads import deployment_driver, statefulset_driver
 from policies.workloads.driver import Driver
 
-_DRIVERS: Mapping[tuple[str, str], Driver] = {("apps", "Deployment"): deployment_driver}
+_DRIVERS: Mapping[tuple[str, str], Driver] = {
+    ("apps", "Deployment"): deployment_driver,
+    ("apps", "StatefulSet"): statefulset_driver,
+}
 
 
 def of(group: str, kind: str) -> Driver | None:

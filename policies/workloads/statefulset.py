@@ -29,7 +29,7 @@ _REVISIONS = ("currentRevision", "updateRevision")
 def project(live: Manifest) -> Manifest:
     projected = replicated.project(
         live,
-        spec=("replicas",),
+        spec=("replicas", "ordinals"),
         status=("updatedReplicas", *_COUNTERS.always, *_COUNTERS.others, *_REVISIONS),
     )
     strategy = live["spec"].get("updateStrategy") or {}

@@ -135,8 +135,9 @@ class Federation:
         member, part = self.members[name], self._part(name)
         pods = [pod for pod in member.listing(self.now) if pod.newest]
         counted = part is not None and member.observed()
-        outliers = self.driver.outliers(pods, part, member.wanted) if counted and part else None
-        return News(member.spec, member.live(self.now), outliers)
+        live = member.live(self.now)
+        outliers = self.driver.outliers(pods, part, live) if counted and part else None
+        return News(member.spec, live, outliers)
 
     def _part(self, name: str) -> Part | None:
         cluster = self.status.cluster(name)
@@ -163,12 +164,17 @@ class Federation:
     def _clear(self, name: str) -> None:
         """Delete the pods that the kind's driver calls obstacles, by what is stored and written."""
         member, known, cluster = self.members[name], self.links[name].known, self.status.cluster(name)
-        if not self.driver.DELETES or cluster is None or cluster.state not in ("Releasing", "Restoring"):
+        if not self.driver.DELETES or cluster is None or cluster.state in ("Released", "Restored"):
             return
         heard_of = known is not None and known.spec == self.told(name) and self._observed(known)
         if not heard_of or not self.links[name].up or self.random.random() < 0.3:
             return
-        for pod in self.driver.obstacles(member.listing(self.now), self._part(name), cluster.replicas):
+        pods, part = member.listing(self.now), self._part(name)
+        if cluster.state == "Stable":
+            doomed = self.driver.leftovers(pods, part, known.live)
+        else:
+            doomed = self.driver.obstacles(pods, part, cluster.replicas)
+        for pod in doomed:
             member.delete(pod)
 
     def told(self, name: str) -> Spec:
@@ -227,6 +233,7 @@ class Federation:
             ready=seen.ready,
             updated=seen.updated,
             updated_ready=seen.updated_ready,
+            leaving=seen.leaving,
             outliers=known.outliers,
         )
 
