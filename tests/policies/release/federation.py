@@ -203,7 +203,8 @@ class Federation:
         if not link.up or member.spec == told or not self._known(name):
             return
         untouched = member.spec is not None and not member.spec.echo
-        if untouched and told.revision == self.spec.stable_revision and told.replicas == member.spec.replicas:
+        same = member.spec == replace(told, echo="")
+        if untouched and told.revision == self.spec.stable_revision and same:
             return  # ordinary copies carry no echo
         member.spec = told
         self.writes += 1

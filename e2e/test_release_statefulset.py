@@ -1,0 +1,155 @@
+"""StatefulSets are released in steps: in their own order, within bounds, and past pods that never start."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import pytest
+
+from e2e.fleet import Fleet
+from e2e.pods import Footage
+from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Kind, Web, image_of, within_bounds
+from federation.kube.resources import Manifest, Resource
+
+pytestmark = pytest.mark.timeout(300)
+
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
+HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
+POLICIES = ["OrderedReady", "Parallel"]
+
+
+def web_of(fleet: Fleet, namespace: str, policy: str = "OrderedReady", start: int = 0) -> Web:
+    spec = {"serviceName": "web", "podManagementPolicy": policy, "ordinals": {"start": start}}
+    return Web(fleet, namespace, Kind(STATEFUL_SETS, "replicas", "updatedReplicas", "readyReplicas", spec))
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str, policy: str) -> None:
+    web = web_of(fleet, namespace, policy)
+    before = await web.begin(
+        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
+    )
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=2)
+    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
+    for name, member in fleet.members.items():
+        live = await member.get(STATEFUL_SETS, "web", namespace)
+        assert live is not None
+        assert image_of(live) == NEW
+        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+
+
+async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=HALF_THEN_ALL)
+    await web.change(NEW)
+    waiting = asyncio.create_task(
+        fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
+    )
+    await web.reaches("AwaitingApproval")
+    assert not waiting.done()
+    await web.verb("approve")
+    assert "complete" in await waiting
+    await web.is_everywhere(NEW)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
+    fleet: Fleet, namespace: str, policy: str
+) -> None:
+    web = web_of(fleet, namespace, policy)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        assert (await web.reaches("Halted"))["reason"] == "PodsFailed"
+        await web.is_looked_at_again()
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=2)
+    assert 1 <= footage.most(NEW) <= 2
+
+
+async def test_a_failed_revision_is_rolled_back_of_itself(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2, onFailure="Rollback")
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+        await web.is_looked_at_again()
+        assert await web.runs() == ["web-1"]
+    within_bounds(footage, down=2)
+    assert 1 <= footage.most(NEW) <= 2
+
+
+@pytest.mark.parametrize("start", [0, 5])
+async def test_scaling_in_mid_batch_lets_no_pod_go(fleet: Fleet, namespace: str, start: int) -> None:
+    web = web_of(fleet, namespace, start=start)
+    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        for replicas in (16, 6, 12):
+            await web.change(NEW, replicas=replicas)
+            run = await web.run(1, partial(_is_scaled, replicas, footage))
+            assert footage.now(NEW) == run["permitted"] <= -(-4 * replicas // 10) + len(SHARES)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW, {"m1": 6, "m2": 4, "m3": 2})
+
+
+def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
+    """Whether the run stands at its step with so many replicas, and that is how many pods there are."""
+    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
+    return bool(waits and status["replicas"] == footage.pods_there == replicas)
+
+
+async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW)
+        await web.run(1, lambda status: status["permitted"] >= 4)
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2)
+    await web.is_everywhere(NEWER)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+async def test_a_mended_revision_takes_the_place_of_one_that_halted(
+    fleet: Fleet, namespace: str, policy: str
+) -> None:
+    web = web_of(fleet, namespace, policy)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("Halted")
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2)
+    await web.is_everywhere(NEWER)
+
+
+async def test_a_revision_given_up_while_it_is_taken_back_is_in_nobodys_way(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=1)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("Halted")
+        await web.steer(1, abort="Rollback")
+        await web.reaches("RollingBack")
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    assert footage.beyond == []
+    await web.is_everywhere(NEWER)
