@@ -30,7 +30,7 @@ def check_policy(policy: RolloutPolicy, clusters: Collection[str] | None) -> Ite
             yield Denial(
                 f"spec.resourceSelectors[{i}].kind",
                 f"{selector.kind} can't be released in steps yet",
-                "select Deployments of apps/v1; other kinds change in all clusters at once",
+                f"select {', '.join(drivers.KINDS)}; other kinds change in all clusters at once",
             )
     if not selectors:
         yield Advice(

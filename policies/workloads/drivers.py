@@ -11,6 +11,8 @@ _DRIVERS: Mapping[tuple[str, str], Driver] = {
     ("apps", "Deployment"): deployment_driver,
     ("apps", "StatefulSet"): statefulset_driver,
 }
+KINDS = tuple(f"{kind} ({group})" for group, kind in _DRIVERS)
+"""What people call them."""
 
 
 def of(group: str, kind: str) -> Driver | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from policies.api.meta import Manifest
+from policies.copies import RELEASE_ANNOTATION
 from policies.workloads import replicated
 from policies.workloads.replicated import (
     Counters,
@@ -35,14 +36,20 @@ def project(live: Manifest) -> Manifest:
     strategy = live["spec"].get("updateStrategy") or {}
     if partition := (strategy.get("rollingUpdate") or {}).get("partition"):
         projected["spec"]["partition"] = partition
+    if "/" in (live["metadata"].get("annotations") or {}).get(RELEASE_ANNOTATION, ""):
+        projected["held"] = True
     return projected
 
 
 def health(projected: Manifest) -> Health:
-    """Progressing while pods are to be made or updated, then Unhealthy when some do not serve."""
+    """Progressing while pods are to be made or updated, then Unhealthy when some do not serve.
+
+    A partition that a release holds it by is none of its own: more pods are to be updated.
+    """
     if not reported(projected):
         return "Unknown"
-    to_update = wanted(projected) - projected["spec"].get("partition", 0)
+    own = 0 if "held" in projected else projected["spec"].get("partition", 0)
+    to_update = wanted(projected) - own
     missing = count(projected, "replicas") < wanted(projected)
     if not observed(projected) or missing or count(projected, "updatedReplicas") < to_update:
         return "Progressing"

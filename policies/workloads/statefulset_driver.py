@@ -18,7 +18,6 @@ from collections.abc import Iterable, Sequence
 from policies.api.meta import Manifest
 from policies.workloads.driver import History, Part, Pod, Progress
 from policies.workloads.replicated import count, observed, wanted
-from policies.workloads.replicated import replicas as asked_for
 
 FIELDS: Sequence[str] = ("updateStrategy",)
 DELETES = True
@@ -27,8 +26,12 @@ POD_LABEL = "controller-revision-hash"
 HISTORY: History | None = None
 
 
-def hold(manifest: Manifest, part: Part, _: int) -> Manifest:
-    return _rolling(_partition(part, asked_for(manifest) or 0))
+def hold(manifest: Manifest, part: Part, replicas: int) -> Manifest:
+    """Return the partition that covers `part`, outliers aside.
+
+    Where the cluster scales its pods itself, those that it adds are of the template until the next write.
+    """
+    return _rolling(_partition(part, manifest["spec"].get("replicas", replicas)))
 
 
 def return_to(_: Manifest, __: int) -> Manifest:
@@ -44,8 +47,8 @@ def _partition(part: Part | None, replicas: int) -> int:
     return 0 if part is None else max(0, replicas - (part.updated - part.outliers))
 
 
-def replicas(placed: int | None, _: Manifest | None) -> int | None:
-    return placed
+def replicas(placed: int | None, projected: Manifest | None) -> int | None:
+    return wanted(projected) if placed is None and projected is not None else placed
 
 
 def resized(part: Part, former: int, replicas: int) -> Part:

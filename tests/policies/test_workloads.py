@@ -20,6 +20,12 @@ def live(kind: str, status: Manifest | None = None, *, generation: int = 1, **sp
     return manifest if status is None else manifest | {"status": status}
 
 
+def held(manifest: Manifest) -> Manifest:
+    """In mid-batch of a release."""
+    said = {"federation.atoll.dev/release": "web-1/1"}
+    return manifest | {"metadata": manifest["metadata"] | {"annotations": said}}
+
+
 def true(kind: str, reason: str = "") -> Manifest:
     return {"type": kind, "status": "True", "reason": reason, "message": "m", "lastTransitionTime": THEN}
 
@@ -160,6 +166,9 @@ def test_kinds_without_replicas_stay_as_they_are(kind: str) -> None:
         (live("StatefulSet", stateful(3, 3, 2), replicas=3), "Unhealthy"),
         (live("StatefulSet", stateful(3, 1, 3), **PARTITIONED), "Healthy"),
         (live("StatefulSet", stateful(3, 0, 3), **PARTITIONED), "Progressing"),
+        (held(live("StatefulSet", stateful(3, 1, 3), **PARTITIONED)), "Progressing"),
+        (held(live("StatefulSet", stateful(3, 1, 2), **PARTITIONED)), "Progressing"),
+        (held(live("StatefulSet", stateful(3, 3, 3), replicas=3)), "Healthy"),
         (live("DaemonSet", {"desiredNumberScheduled": 0, "numberReady": 0}), "Unknown"),
         (live("DaemonSet", daemons()), "Healthy"),
         (live("DaemonSet", daemons(0, 0, 0)), "Healthy"),

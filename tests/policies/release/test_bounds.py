@@ -149,17 +149,18 @@ def test_no_bound_is_ever_broken_in_ten_thousand_federations(kind: str) -> None:
         ends(seed, kind)
 
 
+@pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("seed", range(40))
-def test_a_newer_revision_takes_over_within_the_same_bounds(seed: int) -> None:
+def test_a_newer_revision_takes_over_within_the_same_bounds(seed: int, kind: str) -> None:
     random = Random(seed)
     sizes = {f"c{i}": random.choice([2, 5, 8, 13]) for i in range(random.randint(1, 3))}
     strategy = {"batches": random.randint(2, 5), "maxUnavailable": random.choice([1, 2, "25%"])}
-    federation = Federation(random, spec_of(strategy), sizes)
+    federation = Federation(random, spec_of(strategy, kind=kind), sizes)
     while federation.status.permitted < sum(sizes.values()) // 2:
         federation.tick()
     v2 = {name: member.at("v2") for name, member in federation.members.items()}
     may = {c.name: c.permitted for c in federation.status.clusters}
-    federation.supersede(spec_of(strategy, "v3", "v1"))
+    federation.supersede(spec_of(strategy, "v3", "v1", kind))
     while not federation.over and federation.now < TOGETHER:
         federation.tick()
         assert federation.violations() == []
@@ -169,8 +170,10 @@ def test_a_newer_revision_takes_over_within_the_same_bounds(seed: int) -> None:
     assert {name: member.at("v3") for name, member in federation.members.items()} == sizes
 
 
-def test_what_members_say_stands_in_for_a_status_that_was_lost() -> None:
-    federation = Federation(Random(1), spec_of({"batches": 4, "maxUnavailable": 2}), {"a": 8, "b": 4})
+@pytest.mark.parametrize("kind", MODELS)
+def test_what_members_say_stands_in_for_a_status_that_was_lost(kind: str) -> None:
+    spec = spec_of({"batches": 4, "maxUnavailable": 2}, kind=kind)
+    federation = Federation(Random(1), spec, {"a": 8, "b": 4})
     while federation.status.permitted < 5:
         federation.tick()
     before = {

@@ -7,35 +7,45 @@ from random import Random
 import pytest
 
 from tests.policies.release.federation import Federation
-from tests.policies.release.test_bounds import TOGETHER, spec_of
+from tests.policies.release.models import MODELS
+from tests.policies.release.test_bounds import TOGETHER, spec_of, steer
 
 SEEDS, CHUNK = 100, 50
 HALTED = 15
 """Seconds after which a release of a broken revision has come as far as it may."""
+STANDS = ["on its way", "broken", "on its way back"]
+"""Where the last release stands."""
 
 
-@pytest.mark.parametrize("broken", [False, True], ids=["on their way", "broken"])
+@pytest.mark.parametrize("stand", STANDS)
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
+@pytest.mark.parametrize("kind", MODELS)
 def test_a_newer_revision_stays_within_the_bounds_wherever_the_last_one_stands(
-    first: int, broken: bool
+    kind: str, first: int, stand: str
 ) -> None:
     for seed in range(first, first + CHUNK):
-        _supersedes(seed, broken)
+        _supersedes(seed, kind, stand)
 
 
-def _supersedes(seed: int, broken: bool) -> None:
+def _supersedes(seed: int, kind: str, stand: str) -> None:
     random = Random(seed)
     sizes = {f"c{i}": random.choice([2, 5, 8, 13]) for i in range(random.randint(1, 3))}
     strategy = {"batches": random.randint(2, 5), "maxUnavailable": random.choice([1, 2, "25%"])}
-    federation = Federation(random, spec_of(strategy), sizes, frozenset(["v2"] if broken else []))
+    bad = frozenset([] if stand == "on its way" else ["v2"])
+    federation = Federation(random, spec_of(strategy, kind=kind), sizes, bad)
     for link in federation.links.values():
         link.lag = random.choice([0, 1, 4])
-    while federation.now < HALTED if broken else federation.status.permitted < sum(sizes.values()) // 2:
+    while federation.now < HALTED if bad else federation.status.permitted < sum(sizes.values()) // 2:
         federation.tick()
-    federation.supersede(spec_of(strategy, "v3", "v1"))
+    if stand == "on its way back":
+        steer(federation, abort="Rollback")
+        federation.tick()
+    federation.supersede(spec_of(strategy, "v3", "v1", kind))
     while not federation.over and federation.now < TOGETHER:
         federation.tick()
-        wrong = federation.violations() + federation.down()
+        wrong = federation.violations()
+        if stand != "on its way back":  # which is within other bounds, and goes on
+            wrong += federation.down()
         assert wrong == [], f"seed {seed}, second {federation.now}: {wrong}"
     at_v3 = {name: member.at("v3") for name, member in federation.members.items()}
     assert at_v3 == sizes, f"seed {seed}: {federation.status.phase}: {federation.status.message}"
