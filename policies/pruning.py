@@ -17,6 +17,7 @@ from policies.fieldsets import Tree, owning
 _ANNOTATIONS = frozenset(
     {
         "kubectl.kubernetes.io/last-applied-configuration",
+        "deprecated.daemonset.template.generation",
         "pv.kubernetes.io/bind-completed",
         "pv.kubernetes.io/bound-by-controller",
         "volume.kubernetes.io/selected-node",

@@ -109,7 +109,7 @@ def _permit(run: Run) -> None:
 def _berth(run: Run, name: str) -> Berth:
     cluster, sight = run.clusters[name], run.sights[name]
     out = bool(cluster.left_out) or cluster.state == "Released"
-    whole = sight.total >= cluster.replicas or cluster.state != "Stable"  # the stable revision comes first
+    whole = _is_whole(run, cluster, sight)
     return Berth(
         replicas=cluster.replicas,
         target=cluster.target,
@@ -120,6 +120,16 @@ def _berth(run: Run, name: str) -> Berth:
         broken_first=run.driver.BROKEN_FIRST,
         open=sight.reachable and sight.current and whole and not out and sight.refused is None,
     )
+
+
+def _is_whole(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
+    """Whether a cluster has all its pods before it is given any of the target: pods that are missing then
+    would come at the target, beside those that are permitted. So would those that we delete still.
+    """
+    if cluster.state != "Stable":
+        return True
+    begun = (cluster.base_permitted or 0) if run.driver.BY_DELETION else 0
+    return sight.total >= cluster.replicas and sight.updated >= min(begun, cluster.replicas)
 
 
 def _others_down(run: Run, cluster: RolloutCluster, sight: Sight) -> int:

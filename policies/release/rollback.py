@@ -24,8 +24,10 @@ def roll_back(run: Run, why: Verdict) -> None:
 
 def _may_fall(run: Run, cluster: RolloutCluster) -> int:
     """Broken pods of the bad revision go at once, they serve nobody; of the others only so many."""
-    broken = max(0, max(cluster.permitted, cluster.updated) - cluster.updated_ready)
     bound = max(1, round_up(run.spec.strategy.rollback.max_unavailable, cluster.replicas))
+    if run.driver.BROKEN_BESIDE:
+        return bound
+    broken = max(0, max(cluster.permitted, cluster.updated) - cluster.updated_ready)
     return max(1, min(cluster.replicas, broken + bound))
 
 

@@ -132,8 +132,10 @@ class Run:
     def reached(self, name: str) -> bool:
         """Whether a cluster has what the step wants of it, proven by what is seen now."""
         cluster, sight = self.clusters[name], self.sights[name]
-        if cluster.left_out or cluster.target == 0 or cluster.state == "Released":
+        if cluster.left_out or cluster.state == "Released":
             return True
+        if cluster.target == 0:
+            return sight.replicas is not None or cluster.replicas > 0  # else nobody knows what it has
         return (
             cluster.permitted >= cluster.target
             and sight.reachable

@@ -15,7 +15,9 @@ from policies.workloads.replicated import count, observed, wanted
 
 FIELDS: Sequence[str] = ("minReadySeconds", "progressDeadlineSeconds", "strategy")
 DELETES = False
+BY_DELETION = False
 BROKEN_FIRST = True
+BROKEN_BESIDE = False
 POD_LABEL = "pod-template-hash"
 HISTORY: History | None = History("apps", "ReplicaSet", "replicasets")
 _NUMBER = "deployment.kubernetes.io/revision"

@@ -59,9 +59,13 @@ class Driver(Protocol):
     FIELDS: Sequence[str]
     """The fields a release takes over; at its end they are the template's again."""
     DELETES: bool
-    """It may name obstacles."""
+    """It may name obstacles and leftovers."""
+    BY_DELETION: bool
+    """A pod that is held goes by our deletion alone: nobody else brings about what is permitted."""
     BROKEN_FIRST: bool
     """Of the pods to replace, those that are not ready go first, whoever decides it."""
+    BROKEN_BESIDE: bool
+    """On the way back they go beside those that `max_unavailable` lets go, whatever it is."""
     POD_LABEL: str
     """The label of a pod that tells its template from others."""
     HISTORY: History | None
@@ -93,8 +97,8 @@ class Driver(Protocol):
         """
 
     def stopped(self, part: Part, /) -> Part:
-        """Return the part of a revision that a newer one supersedes: no more pods are to go to it, if the
-        kind's controller can be told so.
+        """Return the part of a revision that a newer one supersedes: no more pods are to go to it, if that
+        can be had.
         """
 
     def progress(self, projected: Manifest, /) -> Progress:

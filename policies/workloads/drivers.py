@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.workloads import deployment_driver, statefulset_driver
+from policies.workloads import daemonset_driver, deployment_driver, statefulset_driver
 from policies.workloads.driver import Driver
 
 _DRIVERS: Mapping[tuple[str, str], Driver] = {
     ("apps", "Deployment"): deployment_driver,
     ("apps", "StatefulSet"): statefulset_driver,
+    ("apps", "DaemonSet"): daemonset_driver,
 }
 KINDS = tuple(f"{kind} ({group})" for group, kind in _DRIVERS)
 """What people call them."""

@@ -21,7 +21,9 @@ from policies.workloads.replicated import count, observed, wanted
 
 FIELDS: Sequence[str] = ("updateStrategy",)
 DELETES = True
+BY_DELETION = False
 BROKEN_FIRST = False
+BROKEN_BESIDE = True
 POD_LABEL = "controller-revision-hash"
 HISTORY: History | None = None
 

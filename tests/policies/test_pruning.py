@@ -50,6 +50,7 @@ def test_what_the_host_wrote_into_metadata_goes_and_what_users_wrote_stays() -> 
     }
     template["metadata"]["annotations"] |= {
         "deployment.kubernetes.io/revision": "1",
+        "deprecated.daemonset.template.generation": "1",
         "kubectl.kubernetes.io/last-applied-configuration": "{}",
     }
     assert prune(template) == deployment("a:1") | {"metadata": own}

@@ -34,6 +34,8 @@ class News(NamedTuple):
     live: Manifest
     outliers: int | None
     """As last counted among its pods."""
+    ready: int
+    """Pods of the present template that were ready then, where pods are listed."""
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Federation:
     """Autoscalers in the members decide how many replicas there are."""
     scalings: dict[str, int] = field(default_factory=dict)
     """How often each member was scaled: some kinds may round one pod up each time."""
+    counted: dict[str, int] = field(default_factory=dict)
+    """Of the pods that came to the target revision uninvited in each member, those that were counted."""
     granted: dict[str, int] = field(default_factory=dict)
     """Pods that each member may have at the target revision until it has seen that it is told less."""
 
@@ -107,7 +111,7 @@ class Federation:
         self.wanted = spec.target_revision
         self.tick()
         assert self.status.phase == "Superseded"
-        self.spec, self.status, self.granted = spec, RolloutStatus(), {}
+        self.spec, self.status, self.granted, self.counted = spec, RolloutStatus(), {}, {}
 
     def forget(self) -> None:
         """Lose the status of the run, as with a host that was restored from a backup."""
@@ -137,7 +141,7 @@ class Federation:
         counted = part is not None and member.observed()
         live = member.live(self.now)
         outliers = self.driver.outliers(pods, part, live) if counted and part else None
-        return News(member.spec, live, outliers)
+        return News(member.spec, live, outliers, sum(pod.ready for pod in pods))
 
     def _part(self, name: str) -> Part | None:
         cluster = self.status.cluster(name)
@@ -233,8 +237,8 @@ class Federation:
             total=seen.total,
             ready=seen.ready,
             updated=seen.updated,
-            updated_ready=seen.updated_ready,
             leaving=seen.leaving,
+            updated_ready=max(seen.updated_ready, min(seen.updated, known.ready)),
             outliers=known.outliers,
         )
 
@@ -247,9 +251,17 @@ class Federation:
         for name, member in self.members.items():
             updated, may = member.at(self.spec.target_revision), self._may(name, permits.get(name))
             rounded = self.scalings.get(name, 0) if member.ROUNDS else 0
-            if updated > may + rounded:
+            if updated > may + rounded + self._uncounted(name, permits.get(name)):
                 found.append(f"{name}: {updated} updated, {may} permitted")
         return found
+
+    def _uncounted(self, name: str, permit: RolloutCluster | None) -> int:
+        """Pods that came uninvited since all there were had been counted last."""
+        member, target = self.members[name], self.spec.target_revision
+        if permit is not None and permit.replicas == member.wanted == len(member.pods):
+            exceeded = permit.state == "Releasing" and permit.permitted < member.at(target)
+            self.counted[name] = self.counted.get(name, 0) if exceeded else member.uninvited[target]
+        return member.uninvited[target] - self.counted.get(name, 0)
 
     def down(self) -> list[str]:
         """Return by how much more than allowed is down because of the release."""

@@ -14,6 +14,7 @@ from policies.release.state import Sight, Wish, steps
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
+BY_DELETION = {"workloadRef": WORKLOAD | {"kind": "DaemonSet", "plural": "daemonsets"}}
 CRASH = FailedPod(cluster="a", pod="web-1", reason="CrashLoopBackOff")
 
 
@@ -226,6 +227,16 @@ def test_a_rollback_takes_broken_pods_at_once_and_of_the_others_a_quarter() -> N
     assert play.may("a").max_unavailable == 5 + 2
 
 
+def test_where_broken_pods_go_beside_the_bound_a_rollback_lets_no_others_go_for_them() -> None:
+    play = Play(spec(BY_DELETION, maxUnavailablePerCluster="100%"), {"a": 8})
+    play.look()
+    play.see("a", updated=8, updated_ready=3, ready=3)
+    play.look()
+    play.steer(abort="Rollback")
+    play.look()
+    assert play.may("a").max_unavailable == 2
+
+
 def test_the_stable_revision_on_the_host_is_a_rollback() -> None:
     play = Play(spec(batches=2), {"a": 4})
     play.look()
@@ -344,3 +355,22 @@ def test_what_a_superseded_run_began_counts_as_down_until_it_is_seen() -> None:
         (2, 3),
         (0, None),
     ]
+
+
+def test_what_a_superseded_run_began_by_deletion_ends_before_the_next_revision_comes() -> None:
+    play = Play(spec(BY_DELETION, steps=[{"updated": "100%"}], maxUnavailable=5), {"a": 5})
+    play.see("a", holds=Permission("v0", 3), updated=2, updated_ready=2)  # another may be gone, unseen
+    assert play.look(2).permitted == 0
+    play.see("a", holds=Permission("v0", 3), updated=3, updated_ready=0, ready=2)
+    assert play.look().permitted == 2
+
+
+def test_a_cluster_is_waited_for_while_nobody_knows_how_many_pods_it_has() -> None:
+    play = Play(spec(BY_DELETION, steps=[{"updated": "100%"}]), {"a": 5, "b": 5})
+    play.see("b", replicas=None, reachable=False, current=False)
+    assert play.look(9).phase == "Releasing"
+    assert play.status.message == "waiting for cluster b"
+    assert [step.target for step in play.status.steps] == [5]
+    play.see("b")
+    assert play.look(9).phase == "Completed"
+    assert play.status.steps[-1].target == 10

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.policies.release.models.common import Member
+from tests.policies.release.models.daemonset import DaemonSet
 from tests.policies.release.models.deployment import Deployment
 from tests.policies.release.models.statefulset import StatefulSet
 
-MODELS: Mapping[str, type[Member]] = {model.KIND[1]: model for model in (Deployment, StatefulSet)}
+MODELS: Mapping[str, type[Member]] = {model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet)}

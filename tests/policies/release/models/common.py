@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import ClassVar
@@ -41,6 +42,8 @@ class Member(ABC):
     spec: Spec | None = None
     seen: Spec | None = None
     """What its controller has observed."""
+    uninvited: Counter[str] = field(default_factory=Counter)
+    """By revision: how often others brought one pod more to it, where the kind can't help it."""
 
     KIND: ClassVar[tuple[str, str, str]]
     """Its apiVersion, kind and plural."""
