@@ -25,6 +25,7 @@ from tests.federated import (
     BINDINGS,
     CLUSTERS,
     CONFIGMAPS,
+    DAEMONSETS,
     DEPLOYMENTS,
     NAMESPACES,
     Cluster,
@@ -39,6 +40,8 @@ CLEANED = 90.0
 """Seconds in which hundreds of objects of a namespace are gone everywhere."""
 OURS = HOST_LABEL
 """Selects the copies in a member."""
+TEMPLATES = (DEPLOYMENTS, DAEMONSETS, CONFIGMAPS)
+"""The kinds that scenarios leave in their namespaces."""
 
 
 @dataclass(frozen=True)
@@ -226,7 +229,7 @@ async def namespace_on(fleet: Fleet, name: str) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        for resource in (DEPLOYMENTS, CONFIGMAPS):
+        for resource in TEMPLATES:
             await fleet.host.api.request("DELETE", resource.path(name))
         await fleet.host.delete(NAMESPACES, name)
         await _nothing_left(fleet, name)
@@ -241,8 +244,8 @@ async def _nothing_left(fleet: Fleet, namespace: str) -> None:
     async def none_left() -> bool:
         left["host"] = await names(fleet.host, BINDINGS, namespace)
         for name, member in fleet.members.items():
-            configmaps = await names(member, CONFIGMAPS, namespace, OURS)
-            left[name] = configmaps + await names(member, DEPLOYMENTS, namespace, OURS)
+            copies = [await names(member, resource, namespace, OURS) for resource in TEMPLATES]
+            left[name] = [copy for kind in copies for copy in kind]
         return not any(left.values())
 
     await eventually(none_left, lambda: f"in {namespace}: {left}", CLEANED)

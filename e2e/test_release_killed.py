@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.pods import Footage
+from e2e.kills import kills_of
 from e2e.releases import DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
-from federation.kube.resources import Resource
-from federation.process import LEASE
-from federation.sandbox.sandbox import CONTROLLER
-from federation.settings import NAMESPACE
 from tests.federated import DEPLOYMENTS, Cluster
 
 pytestmark = pytest.mark.timeout(300)
 
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-SEED, MANY = 20, 3
+MANY = 3
 KILLED = 2 * DONE
 """Seconds in which a release is done by controllers that live about a second each."""
 
@@ -35,7 +29,7 @@ async def test_a_release_takes_no_step_and_writes_no_template_twice(fleet: Fleet
             for name, member in fleet.members.items()
         }
         footage = await stack.enter_async_context(web.filmed())
-        async with _kills(fleet, footage, NEW) as kills:
+        async with kills_of(fleet, footage, NEW) as kills:
             await web.change(NEW)
             run = await web.reaches("Completed", seconds=KILLED)
         await web.is_everywhere(NEW)
@@ -52,7 +46,7 @@ async def test_a_newer_revision_takes_over_within_the_bounds(fleet: Fleet, names
     async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
         await web.change(NEW)
         await web.run(1, lambda status: status["permitted"] >= 4)
-        async with _kills(fleet, footage, NEWER) as kills:
+        async with kills_of(fleet, footage, NEWER) as kills:
             await web.change(NEWER)
             await web.reaches("Completed", number=2, seconds=KILLED)
     assert kills
@@ -66,41 +60,12 @@ async def test_a_rollback_stays_within_its_bounds(fleet: Fleet, namespace: str) 
     async with web.filmed() as footage:
         await web.change(NEW)
         await web.run(1, lambda status: status["permitted"] >= 7)
-        async with _kills(fleet, footage, OLD) as kills:
+        async with kills_of(fleet, footage, OLD) as kills:
             await web.steer(1, abort="Rollback")
             await web.reaches("RolledBack", seconds=KILLED)
     assert kills
     within_bounds(footage, down=1 + 3)  # what was on its way, and one at a time in each cluster
     await web.is_everywhere(OLD)
-
-
-@asynccontextmanager
-async def _kills(fleet: Fleet, footage: Footage, image: str) -> AsyncIterator[list[int]]:
-    """kill -9 the controller at some point after pods went to or from an image, again and again for the time
-    of a block; how many pods were at the image at each kill.
-
-    Its lease goes with it: else the next one would wait for its end, and most of the time none leads.
-    """
-    points, over, begun = random.Random(SEED), asyncio.Event(), footage.now(image)
-    kills: list[int] = []
-
-    async def kill() -> None:
-        while not over.is_set():
-            if footage.now(image) == (kills[-1] if kills else begun):
-                await asyncio.sleep(0.01)
-                continue
-            await asyncio.sleep(points.uniform(0, 0.3))  # anywhere in what follows
-            kills.append(footage.now(image))
-            fleet.kill_controller()
-            await fleet.host.delete(LEASES, LEASE, NAMESPACE)
-            await fleet.start(CONTROLLER)
-
-    killing = asyncio.create_task(kill())
-    try:
-        yield kills
-    finally:
-        over.set()
-        await killing
 
 
 @asynccontextmanager

@@ -1,0 +1,198 @@
+"""DaemonSets in steps over three members: their own controllers replace nothing, the host deletes pods."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from e2e.fleet import Fleet
+from e2e.kills import kills_of
+from e2e.nodes import another_node
+from e2e.pods import Footage
+from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, Kind, Web, image_of, within_bounds
+from federation.controllers.examination import PACE
+from federation.kube.resources import Manifest
+from tests.federated import DAEMONSETS
+
+pytestmark = pytest.mark.timeout(300)
+
+DAEMONSET = Kind(DAEMONSETS, "desiredNumberScheduled", "updatedNumberScheduled", "numberReady", divided=False)
+SURGING = replace(
+    DAEMONSET, spec={"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}}}
+)
+NODES = {"m1": 3, "m2": 3, "m3": 3}
+HALF_THEN_ALL = [{"updated": 4, "approval": "Manual"}, {"updated": "100%"}]
+ONE_BY_ONE = [{"updated": pods} for pods in range(1, 10)]
+KILLED = 2 * DONE
+"""Seconds in which a release is done by controllers that live about a second each."""
+
+
+def web_of(fleet: Fleet, namespace: str, *, kind: Kind = DAEMONSET, **more: int) -> Web:
+    """The DaemonSet `web`; `more` nodes than usual."""
+    return Web(fleet, namespace, kind, {name: nodes + more.get(name, 0) for name, nodes in NODES.items()})
+
+
+@pytest.mark.parametrize("kind", [DAEMONSET, SURGING], ids=["by default", "surging"])
+async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str, kind: Kind) -> None:
+    web = web_of(fleet, namespace, kind=kind)
+    before = await web.begin(
+        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
+    )
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=2, ready=9)
+    assert [step["target"] for step in run["steps"]] == [1, 5, 9]
+    for name, member in fleet.members.items():
+        live = await member.get(DAEMONSETS, "web", namespace)
+        assert live is not None
+        assert image_of(live) == NEW
+        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+    await fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, "--timeout=30s")
+
+
+async def test_no_wave_waits_for_the_next_look_at_pods(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=ONE_BY_ONE, maxUnavailable=1)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=1, ready=9)
+    begun, ended = (datetime.fromisoformat(run[field]) for field in ("startTime", "endTime"))
+    assert (ended - begun).total_seconds() < 9 * PACE / 2
+
+
+async def test_a_return_to_an_older_template_is_released_in_steps_as_well(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(batches=3, maxUnavailable=3)
+    await web.change(NEW)
+    await web.reaches("Completed")
+    async with web.filmed(runs={OLD: 2}) as footage:
+        await web.change(OLD)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=3, ready=9)
+    await web.is_everywhere(OLD)
+
+
+async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW)
+        await web.run(1, lambda status: status["permitted"] >= 4)
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2, ready=9)
+    await web.is_everywhere(NEWER)
+
+
+async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=[{"updated": 2}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        halted = await web.reaches("Halted")
+        assert halted["reason"] == "PodsFailed"
+        await web.is_looked_at_again()
+        assert footage.most(NEW) == 2
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=2 + 3, ready=9)  # what was down already, and one at a time in each cluster
+    assert footage.most(NEW) == 2
+
+
+async def test_what_is_broken_can_be_mended_by_a_release(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(fate=CRASHES, steps=[{"updated": "50%"}, {"updated": "100%"}], maxUnavailable=5)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW)
+
+
+async def test_the_pod_of_a_node_that_comes_in_mid_batch_is_counted(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=1)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        before = await web.reaches("AwaitingApproval")
+        assert footage.now(NEW) == 4
+        async with another_node("m1", fleet.members["m1"], f"{namespace}-node"):
+            await web.run(1, lambda status: _of("m1", status)["replicas"] == 4)
+            counted = await web.run(1, lambda status: status["updatedReady"] == 5)
+            assert _of("m1", counted)["permitted"] == _of("m1", before)["permitted"] + 1
+            assert counted["permitted"] == footage.now(NEW) == 5
+            await web.verb("approve")
+            await web.reaches("Completed")
+            await web.is_everywhere(NEW, NODES | {"m1": 4})
+    _is_all(footage, beyond=("m1", NEW, _of("m1", before)["permitted"] + 1))
+    assert footage.fewest_ready >= 8
+
+
+async def test_a_node_that_goes_in_mid_batch_takes_its_pod_along(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace, m1=1)
+    async with another_node("m1", fleet.members["m1"], f"{namespace}-node"):
+        await web.begin(steps=HALF_THEN_ALL, maxUnavailable=1)
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+    await web.run(1, lambda status: _of("m1", status)["replicas"] == 3)
+    async with web.filmed() as footage:
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    within_bounds(footage, down=1, ready=9)
+    await web.is_everywhere(NEW, NODES)
+
+
+async def test_kills_of_the_controller_let_no_more_pods_go(fleet: Fleet, namespace: str) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=ONE_BY_ONE, maxUnavailable=1)
+    async with web.filmed() as footage, kills_of(fleet, footage, NEW) as kills:
+        await web.change(NEW)
+        await web.reaches("Completed", seconds=KILLED)
+    assert len(kills) >= 3
+    within_bounds(footage, down=1, ready=9)
+    await web.is_everywhere(NEW)
+    assert await web.runs() == ["web-1"]
+
+
+async def test_while_it_waits_in_a_batch_it_is_progressing_and_kubectl_waits(
+    fleet: Fleet, namespace: str
+) -> None:
+    web = web_of(fleet, namespace)
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    await web.change(NEW)
+    waiting = asyncio.create_task(
+        fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
+    )
+    await web.reaches("AwaitingApproval")
+    binding = await fleet.binding(DAEMONSETS, "web", namespace, lambda b: b and _health(b) == {"Progressing"})
+    assert binding["status"]["clusters"]
+    assert not waiting.done()
+    await web.verb("approve")
+    assert "successfully rolled out" in await waiting
+    await web.is_everywhere(NEW)
+
+
+def _of(cluster: str, status: Manifest) -> Manifest:
+    """What a run's status says of one cluster."""
+    found: list[Manifest] = [each for each in status["clusters"] if each["name"] == cluster]
+    return found[0]
+
+
+def _health(binding: Manifest) -> set[str]:
+    return {each.get("health", "") for each in binding.get("status", {}).get("clusters", [])}
+
+
+def _is_all(footage: Footage, beyond: tuple[str, str, int]) -> None:
+    """Say that nothing was beyond what was permitted but one pod, until it was counted."""
+    found = {(cluster, image, pods, pods - permitted) for cluster, image, pods, permitted in footage.beyond}
+    assert found <= {(*beyond, 1)}
