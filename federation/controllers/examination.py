@@ -112,6 +112,7 @@ class Examination:
             await self._writer.evict(member, key.ref.namespace, pod.name, pod.uid)
         except ApiError as error:
             if error.transient:
+                self._last.pop(key, None)  # tried again as soon as any reconcile that failed
                 raise
             self._denied[key] = Verdict(
                 "PodDeletionRefused",

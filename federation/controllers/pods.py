@@ -10,7 +10,7 @@ from federation.kube.resources import Manifest, Resource
 from federation.members.copies import MemberCopy
 from federation.members.member import Member
 from federation.resources import PODS
-from policies.workloads.driver import Driver, History
+from policies.workloads.driver import Driver
 
 
 class Pods(NamedTuple):
@@ -31,8 +31,7 @@ async def pods_of(
     """
     terms, template = labels(selector), driver.newest(copy.live)
     if template is None:
-        assert driver.HISTORY is not None, "either the status or the history tells the present template"
-        template = await _last(member, ref, driver.HISTORY, driver, terms)
+        template = await _last(member, ref, copy, driver, terms)
     if not template:
         return Pods([], [])
     label = driver.POD_LABEL
@@ -43,14 +42,12 @@ async def pods_of(
     return Pods(newest, [pod for pod in pods if pod not in newest])
 
 
-async def _last(member: Member, ref: Ref, history: History, driver: Driver, selector: str) -> str:
+async def _last(member: Member, ref: Ref, copy: MemberCopy, driver: Driver, selector: str) -> str:
     """Return what the present template is called by its kind's controller; empty before it has seen it."""
+    history = driver.HISTORY
+    assert history is not None, "either the status or the history tells the present template"
     resource = Resource(history.group, "v1", history.plural, history.kind)
-    past = [
-        each
-        async for each in _listed(member, resource, ref, selector)
-        if any(owner["name"] == ref.name for owner in each["metadata"].get("ownerReferences", []))
-    ]
+    past = [each async for each in _listed(member, resource, ref, selector) if _owns(copy.copy.uid, each)]
     if not past:
         return ""
     name: str = max(past, key=driver.number)["metadata"]["labels"].get(driver.POD_LABEL, "")
