@@ -43,6 +43,7 @@ from policies.matching import group_of
 from policies.overriders import concerns
 from policies.release.news import news
 from policies.verdicts import Verdict, deletions_held
+from policies.workloads import drivers
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +141,9 @@ class Federation:
 
         async def told(before: Rollout, after: RolloutStatus) -> None:
             self._metrics.released(before.status, after)
-            for each in news(before.status, after):
+            workload = before.spec.workload_ref
+            units = drivers.units(group_of(workload.api_version), workload.kind)
+            for each in news(before.status, after, units):
                 await events.tell(before, each)
 
         return told

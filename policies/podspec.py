@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
-from operator import getitem
 from typing import Any
 
 from policies.api.meta import Manifest
@@ -34,18 +32,6 @@ def pod_template_path(manifest: Manifest) -> Path | None:
     """Return the keys that lead to the pod template, or None for a kind that has none."""
     path = pod_spec_path(manifest)
     return path[:-1] if path and path != ("spec",) else None
-
-
-def pod_template(manifest: Manifest) -> Manifest | None:
-    """Return the pod template of a workload; None for a kind that has none."""
-    path = pod_template_path(manifest)
-    return None if path is None else reduce(getitem, path, manifest)
-
-
-def with_pod_template(manifest: Manifest, template: Manifest) -> Manifest:
-    """Return a workload with another pod template."""
-    path = pod_template_path(manifest)
-    return manifest if path is None else replaced(manifest, path, lambda _: template)
 
 
 def with_containers(manifest: Manifest, change: Callable[[Manifest], Manifest]) -> Manifest:

@@ -33,7 +33,7 @@ class Rendered(NamedTuple):
     restraint: Manifest | None = None
     """The fields of `spec` by which a release holds the cluster to what it may; `manifest` lacks them."""
     revision: str = ""
-    """The revision of the pods; empty where no release has a say."""
+    """The revision of its content; empty where no release has a say."""
     echo: str = ""
     """What the copy is to say it was permitted."""
 
@@ -83,6 +83,8 @@ def render(
 def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:
     """Return the manifest as a release permits it."""
     manifest = rendered.manifest
+    if not driver.FIELDS:  # nothing holds it: it changes only where it is written
+        return rendered._replace(revision=may.revision, echo=may.echo)
     if may.part is not None:
         restraint = driver.hold(manifest, may.part, may.replicas or 0)
     elif may.max_unavailable is not None:

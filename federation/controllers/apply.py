@@ -205,8 +205,7 @@ class Apply:
         """Whether a manifest is of the template as it is now, and not held at another revision."""
         if not rendered.revision:
             return True
-        revision = self._gate.present(key.ref, template)
-        return revision is not None and rendered.revision == revision.name
+        return rendered.revision == self._gate.present(key.ref, template).name
 
     def holds(self, key: Key) -> bool:
         """Whether a cluster holds what it is to hold by what the host says now."""

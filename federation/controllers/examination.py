@@ -159,7 +159,7 @@ class Examination:
 
 def _is_slow(driver: Driver, cluster: RolloutCluster, seen: Progress) -> bool:
     """Whether a copy, seen by its controller as it is, does not prove all that its pods are to come to."""
-    if not seen.observed:
+    if not seen.observed or not driver.POD_LABEL:
         return False
     if cluster.state == "Restoring":
         return driver.DELETES and seen.updated_ready < cluster.replicas

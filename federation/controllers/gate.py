@@ -18,7 +18,7 @@ from federation.members.fleet import Fleet
 from policies.api.override import OverridePolicy
 from policies.api.rollout import Rollout
 from policies.release.permission import Permission, accounts_for, base_of, heard, permission, settled
-from policies.release.revision import Revision, revision_of
+from policies.release.revision import LARGEST, Revision, revision_of
 from policies.release.telling import TERMINAL
 from policies.verdicts import Verdict
 from policies.workloads import drivers
@@ -29,7 +29,7 @@ class Gate:
 
     def __init__(self, host: Host, fleet: Fleet) -> None:
         self._host, self._fleet = host, fleet
-        self._revisions: LRUCache[tuple[str, bytes], tuple[list[OverridePolicy], Revision | None]]
+        self._revisions: LRUCache[tuple[str, bytes], tuple[list[OverridePolicy], Revision]]
         self._revisions = LRUCache(maxsize=4096)
 
     def permission(self, ref: Ref, template: Template, cluster: str) -> Permission | Verdict | None:
@@ -37,12 +37,25 @@ class Gate:
         run = self._host.rollouts.begun(template.uid)
         if not under_way(run) and self.policy(ref, template) is None:
             return None
-        if not under_way(run) and (verdict := self._unaccounted(ref, template, run, cluster)) is not None:
-            return verdict
+        if not under_way(run):
+            verdict = self._too_large(ref, template) or self._unaccounted(ref, template, run, cluster)
+            if verdict is not None:
+                return verdict
         if run is not None:
             return self._permitted(ref, template, run, cluster)
         base = self.base(ref, template)
         return Permission(base, noted=bool(self._told(ref))) if isinstance(base, str) else base
+
+    def _too_large(self, ref: Ref, template: Template) -> Verdict | None:
+        """Have copies stay as they are when no revision can be kept: there would be no way back."""
+        present = self.present(ref, template)
+        if present.fits:
+            return None
+        return Verdict(
+            "RevisionTooLarge",
+            f"{ref}: its revision has {present.size} bytes and a ControllerRevision holds {LARGEST}: make it "
+            "smaller, or have no RolloutPolicy select it",
+        )
 
     def _unaccounted(self, ref: Ref, template: Template, run: Rollout | None, cluster: str) -> Verdict | None:
         """Have a copy stay as it is that a run has left in mid-batch whose Rollout is gone.
@@ -51,8 +64,7 @@ class Gate:
         """
         if accounts_for(run, cluster, self._held(ref, cluster)):
             return None
-        present = self.present(ref, template)
-        if present is None or present.name == self.base(ref, template):
+        if self.present(ref, template).name == self.base(ref, template):
             return None
         return Verdict(
             "RolloutMissing",
@@ -68,7 +80,7 @@ class Gate:
         left_out = known is not None and known.left_out
         if run.status.phase == "Completed" and copy is not None and not left_out:
             present = self.present(ref, template)
-            if present is not None and _moved_on(copy, present.name):
+            if _moved_on(copy, present.name):
                 return Permission(present.name)
         return permission(run, cluster)
 
@@ -78,13 +90,16 @@ class Gate:
         return under_way(run) or self.policy(ref, template) is not None
 
     def policy(self, ref: Ref, template: Template) -> Policy | None:
-        """Return the policy that a workload is released by."""
-        if drivers.of(ref.resource.group, ref.resource.kind) is None:
+        """Return the policy that a workload is released by. What none can select costs one look at a set."""
+        group, kind = ref.resource.group, ref.resource.kind
+        if not template.rollout_policy and not self._host.rollouts.governs(group, kind):
+            return None
+        if not ref.namespace or drivers.of(group, kind) is None:
             return None
         return self._host.rollouts.policy(subject_of(ref, template.labels), template.rollout_policy)
 
-    def present(self, ref: Ref, template: Template) -> Revision | None:
-        """Return the revision that a workload is at on the host; None for a kind without pods."""
+    def present(self, ref: Ref, template: Template) -> Revision:
+        """Return the revision that a workload is at on the host."""
         policies = self._host.overrides(ref.namespace)
         key = template.uid, template.manifest
         known = self._revisions.get(key)
@@ -121,7 +136,7 @@ class Gate:
         present = self.present(ref, template)
         copies = (self._fleet.copy(member.name, ref) for member in self._fleet)
         said = {copy.copy.echo for copy in copies if copy is not None}
-        if present is None or run.status.phase != "Completed" or not said <= {"", present.name}:
+        if run.status.phase != "Completed" or not said <= {"", present.name}:
             return settled(run)
         if "" in said:
             return Verdict("ReleasePending", f"{ref}: its copies have yet to say which revision they hold")

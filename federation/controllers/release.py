@@ -1,4 +1,4 @@
-"""release: a change of a governed workload's pod template to a Rollout, and the Rollout to its end.
+"""release: a change of a governed workload's content to a Rollout, and the Rollout to its end.
 
 What is permitted is written to the Rollout first; the copies are looked at when it changed, and follow it.
 Counts alone are written at a distance: what they say is in the members.
@@ -30,10 +30,12 @@ from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
+from policies.matching import group_of
 from policies.release.revision import WORKLOAD_LABEL
 from policies.release.run import advance, decided
 from policies.release.state import Wish, steps
 from policies.selectors import matches_affinity
+from policies.workloads import drivers
 
 STATUS_MANAGER = "atoll-status"
 DISTANCE = 10.0
@@ -70,13 +72,14 @@ class Release:
             return None
         run = self._host.rollouts.latest(template.uid)
         policy, present = self._gate.policy(ref, template), self._gate.present(ref, template)
-        if present is None or (policy is None and not under_way(run)):
+        if policy is None and not under_way(run):
             return None
         if any(self._unseen(target.name, ref) for target in record.spec.clusters):
             return None  # a run would take a cluster for one that holds nothing, or for one that is away
-        await self._revisions.keep(ref, template, present)
+        if present.fits:  # the gate says what is wrong if it does not
+            await self._revisions.keep(ref, template, present)
         if run is None or not under_way(run):
-            run = await self._begin(ref, template, policy, present.name)
+            run = await self._begin(ref, template, policy, present.name) if present.fits else None
         if run is None:
             return None
         wish = self._wish(template, run, present.name, isinstance(policy, RolloutPolicy))
@@ -104,7 +107,7 @@ class Release:
             "apiVersion": API_VERSION,
             "kind": "Rollout",
             "metadata": {
-                "name": f"{ref.name}-{last.number + 1 if last else 1}",
+                "name": self._name(ref, template, last.number + 1 if last else 1),
                 "namespace": ref.namespace,
                 "labels": {WORKLOAD_LABEL: template.uid},
                 "ownerReferences": [owner(ref, template.uid)],
@@ -115,6 +118,14 @@ class Release:
         self._host.rollouts.observe_run(answer)
         await self._tidy(ref, template, spec)
         return Rollout.model_validate(answer)
+
+    def _name(self, ref: Ref, template: Template, number: int) -> str:
+        """Name a run for its workload, and for its kind where one of another kind has the same name."""
+        name = f"{ref.name}-{number}"
+        other = self._host.rollouts.named(ref.namespace, name)
+        if other is None or other.spec.workload_ref.uid == template.uid:
+            return name
+        return f"{ref.name}-{ref.resource.plural}-{number}"
 
     async def _tidy(self, ref: Ref, template: Template, spec: RolloutSpec) -> None:
         """Forget what is older than the history that the policy keeps."""
@@ -173,8 +184,15 @@ class Release:
             else frozenset(c.metadata.name for c in clusters if matches_affinity(step.clusters, c))
             for step in steps(run.spec)
         ]
-        own = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
-        return Wish(revision, scopes, own, governed)
+        return Wish(revision, scopes, _min_ready_seconds(run, template), governed)
+
+
+def _min_ready_seconds(run: Rollout, template: Template) -> int:
+    workload = run.spec.workload_ref
+    if drivers.units(group_of(workload.api_version), workload.kind) != "pods":
+        return 0
+    seconds: int = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
+    return seconds
 
 
 def due(last: Rollout | None, base: str, revision: str) -> bool:

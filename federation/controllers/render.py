@@ -17,7 +17,7 @@ from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.overriders import Override, overrides_for
-from policies.podspec import pod_template, with_pod_template
+from policies.release.content import content, with_content
 from policies.release.permission import Permission
 from policies.release.revision import Revision
 from policies.rendering import Rendered, held, render
@@ -30,12 +30,12 @@ _YAML = Yaml()
 class _Key(NamedTuple):
     manifest: bytes
     revision: str
-    """The revision that the pods are of, when it is not the present one."""
+    """The revision that its content is of, when it is not the present one."""
     replicas: int | None
     scaled_there: bool
     completions: int | None
     overrides: tuple[Override, ...]
-    pods: tuple[Override, ...]
+    past: tuple[Override, ...]
     """The override rules of that revision."""
 
 
@@ -89,7 +89,7 @@ class Renderer:
     def _revision(self, ref: Ref, template: Template, may: Permission) -> Revision | Verdict | None:
         """Return the revision that is permitted if it is not the one the template is at."""
         present = self._gate.present(ref, template)
-        if present is not None and present.name == may.revision:
+        if present.name == may.revision:
             return None
         stored = self._host.rollouts.revision(template.uid, may.revision)
         if stored is None:
@@ -112,8 +112,8 @@ class Renderer:
                 scaled_there=key.scaled_there,
             )
             if revision is not None and isinstance(rendered, Rendered):
-                pods = render(with_pod_template(pruned, revision.template), overrides=key.pods)
-                rendered = pods if isinstance(pods, Verdict) else _with_pods(rendered, pods)
+                past = render(with_content(pruned, revision.content), overrides=key.past)
+                rendered = past if isinstance(past, Verdict) else _with_content_of(rendered, past)
             self._rendered[key] = rendered
         return rendered
 
@@ -128,8 +128,6 @@ def _replicas(target: TargetCluster, may: Permission | None) -> int | None:
     return target.replicas if may is None or may.replicas is None else may.replicas
 
 
-def _with_pods(rendered: Rendered, pods: Rendered) -> Rendered:
-    """Return a rendering with the pods of another."""
-    template = pod_template(pods.manifest)
-    assert template is not None, "only kinds with a pod template have revisions"
-    return Rendered.of(with_pod_template(rendered.manifest, template))
+def _with_content_of(rendered: Rendered, other: Rendered) -> Rendered:
+    """Return a rendering with the content of another."""
+    return Rendered.of(with_content(rendered.manifest, content(other.manifest)))

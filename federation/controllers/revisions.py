@@ -55,7 +55,7 @@ class Revisions:
                 "labels": {WORKLOAD_LABEL: template.uid},
                 "ownerReferences": [owner(ref, template.uid)],
             },
-            "data": revision.dump(),
+            "data": revision.data,
             "revision": number,
         }
         return await self._host.api.create(CONTROLLER_REVISIONS, manifest, manager=FIELD_MANAGER)

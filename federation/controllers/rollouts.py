@@ -24,7 +24,7 @@ from policies.api.meta import ObjectMeta
 from policies.api.propagation import PolicyStatus
 from policies.api.rollout import Rollout
 from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy
-from policies.matching import Subject
+from policies.matching import Subject, group_of
 from policies.release.choice import followed
 from policies.release.revision import WORKLOAD_LABEL, Stored, read
 
@@ -47,10 +47,11 @@ class Rollouts:
             selector={"labelSelector": WORKLOAD_LABEL},
         )
         self._policies: dict[Resource, Informer[Policy]] = {
-            resource: Informer(api, resource, _policy, partial(_named, policy_changed, resource))
+            resource: Informer(api, resource, _policy, partial(self._policy_changed, resource))
             for resource in (ROLLOUT_POLICY, CLUSTER_ROLLOUT_POLICY)
         }
-        self._changed = changed
+        self._changed, self._tell_policy = changed, policy_changed
+        self._kinds: frozenset[tuple[str, str]] | None = None
         self._of: defaultdict[str, dict[Key, Rollout]] = defaultdict(dict)
         self._held: defaultdict[str, dict[str, Stored]] = defaultdict(dict)
         self._known: dict[Key, Rollout] = {}  # to name the workload when the object is gone
@@ -94,14 +95,36 @@ class Rollouts:
     def observe_revision(self, manifest: Manifest) -> None:
         self._revisions.observe(manifest)
 
+    def named(self, namespace: str, name: str) -> Rollout | None:
+        """Return the run of a name, of whatever workload."""
+        return self._runs.get((namespace, name))
+
+    def governs(self, group: str, kind: str) -> bool:
+        """Whether any policy selects objects of a kind."""
+        if self._kinds is None:
+            self._kinds = frozenset(
+                (group_of(selector.api_version), selector.kind)
+                for policy in self._all()
+                if not isinstance(policy, Broken)
+                for selector in policy.spec.resource_selectors
+            )
+        return (group, kind) in self._kinds
+
+    def _all(self) -> list[Policy]:
+        return [policy for informer in self._policies.values() for _, policy in informer.items()]
+
     def policy(self, subject: Subject, named: str) -> Policy | None:
         """Return the policy that a workload follows; one that it names and that is not there is broken."""
-        policies = [policy for informer in self._policies.values() for _, policy in informer.items()]
+        policies = self._all()
         valid = (policy for policy in policies if not isinstance(policy, Broken))
         if (found := followed(subject, named, valid)) is not None or not named:
             return found
         missing = Broken("RolloutPolicy", ObjectMeta(name=named), "does not exist", PolicyStatus())
         return next((p for p in policies if isinstance(p, Broken) and p.metadata.name == named), missing)
+
+    def _policy_changed(self, resource: Resource, key: Key) -> None:
+        self._kinds = None
+        self._tell_policy((resource, key))
 
     def _run_changed(self, key: Key) -> None:
         run = self._runs.get(key) or self._known.pop(key)
@@ -122,10 +145,6 @@ class Rollouts:
             self._held[workload].pop(key[1], None)
         if (run := self.latest(workload)) is not None:
             self._changed(ref_of(run.spec.workload_ref))
-
-
-def _named(changed: PolicyChanged, resource: Resource, key: Key) -> None:
-    changed((resource, key))
 
 
 def _stored(live: Manifest) -> Stored | None:

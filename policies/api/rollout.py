@@ -1,6 +1,7 @@
 """Rollout: one run, of one workload to one target revision.
 
-Atoll makes it when the pod template of a governed workload changes; the verbs in its spec steer it.
+Atoll makes it when the pod template of a governed workload changes, or the content of what has none; the
+verbs in its spec steer it.
 """
 
 from __future__ import annotations

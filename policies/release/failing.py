@@ -77,7 +77,7 @@ def _failed_clusters(run: Run) -> dict[str, Verdict]:
         elif _late(run, name):
             failed[name] = Verdict(
                 "ProgressDeadlineExceeded",
-                f"cluster {name}: no pod of the new revision became ready for "
+                f"cluster {name}: nothing of the new revision became ready for "
                 f"{run.spec.strategy.progress_deadline_seconds} s",
             )
     return failed

@@ -28,9 +28,12 @@ _BEGINNINGS: dict[Phase, tuple[Literal["Normal", "Warning"], str]] = {
 }
 
 
-def news(before: RolloutStatus, after: RolloutStatus) -> list[News]:
-    """Return what a person who follows the run wants to be told, the earliest first."""
-    told = [*_progress(before, after), *_clusters(before, after)]
+def news(before: RolloutStatus, after: RolloutStatus, units: str = "pods") -> list[News]:
+    """Return what a person who follows the run wants to be told, the earliest first.
+
+    :param units: what the run counts.
+    """
+    told = [*_progress(before, after, units), *_clusters(before, after)]
     if before.phase == "Paused" and after.phase not in ("Paused", "Halted"):
         told.append(News("Normal", "Resumed", f"step {after.step} goes on"))
     if after.phase != before.phase and after.phase in _BEGINNINGS:
@@ -39,12 +42,12 @@ def news(before: RolloutStatus, after: RolloutStatus) -> list[News]:
     return told
 
 
-def _progress(before: RolloutStatus, after: RolloutStatus) -> list[News]:
+def _progress(before: RolloutStatus, after: RolloutStatus, units: str) -> list[News]:
     """Tell a step that begins, and a wave; both at once in one Event, since there may be many."""
     wave = _wave(before, after)
     if after.current_step != before.current_step:
         name = f" ({after.steps[-1].name})" if after.steps and after.steps[-1].name else ""
-        step = f"step {after.step}{name}: {after.target} of {after.replicas} pods at the new revision"
+        step = f"step {after.step}{name}: {after.target} of {after.replicas} {units} at the new revision"
         return [News("Normal", "StepStarted", f"{step}; {wave}" if wave else step)]
     return [News("Normal", "WavePermitted", wave)] if wave else []
 

@@ -18,7 +18,7 @@ class Permission(NamedTuple):
     """A revision, and how much of it."""
 
     revision: str
-    """The ControllerRevision whose pod template the cluster holds."""
+    """The ControllerRevision whose content the cluster holds."""
     updated: int | None = None
     """How many pods may be at that revision; None for all, with the workload's own strategy."""
     max_unavailable: int | None = None

@@ -51,11 +51,13 @@ def plan(
     strategy: RolloutStrategy,
     replicas: Mapping[str, int],
     scopes: Sequence[frozenset[str] | None] | None = None,
+    units: str = "pods",
 ) -> Plan:
     """Return what a release would do if every cluster can be reached and every pod becomes ready.
 
     :param replicas: pods wanted in each cluster.
     :param scopes: as of `Wish`, for each of `planned_steps`; None when every step is about all clusters.
+    :param units: what is counted: `clusters`, each as one, or pods.
     """
     planned = planned_steps(strategy)
     about = [None] * len(planned) if scopes is None else scopes
@@ -69,7 +71,8 @@ def plan(
         waves[after.current_step - 1] += after.permitted > status.permitted
         status = after
     made = [PlannedStep(*each) for each in zip(planned, targets, waves, strict=True)]
-    return Plan(made, status.max_unavailable, list(_notes(strategy, replicas, about, made, status)))
+    notes = list(_notes(strategy, replicas, about, made, status, units))
+    return Plan(made, status.max_unavailable, notes)
 
 
 def planned_steps(strategy: RolloutStrategy) -> Sequence[RolloutStep]:
@@ -113,20 +116,22 @@ def _notes(
     scopes: Sequence[frozenset[str] | None],
     made: Sequence[PlannedStep],
     end: RolloutStatus,
+    units: str,
 ) -> Iterator[str]:
     limit, total = strategy.max_unavailable, sum(replicas.values())
     if limit is None:
         yield f"maxUnavailable is not set: {end.max_unavailable}, which is what the largest step adds"
     elif total and round_down(limit, total) < 1:
         yield f"maxUnavailable {limit} of {total} rounds to 1"
-    yield from _emptied(strategy, replicas, end.max_unavailable)
+    if units == "pods":
+        yield from _emptied(strategy, replicas, end.max_unavailable)
     for number, scope in enumerate(scopes, 1):
         if scope is not None and not scope & replicas.keys():
             yield f"step {number} is about no cluster that the workload is placed on: it is passed over"
-    yield from _idle(made)
+    yield from _idle(made, units)
     if not strategy.batches and len(made) > len(strategy.steps):
         before = made[-2].total if len(made) > 1 else 0
-        yield f"the steps end at {before} of {total} pods: a last one to 100% is added"
+        yield f"the steps end at {before} of {total} {units}: a last one to 100% is added"
 
 
 def _emptied(strategy: RolloutStrategy, replicas: Mapping[str, int], max_unavailable: int) -> Iterator[str]:
@@ -142,7 +147,7 @@ def _emptied(strategy: RolloutStrategy, replicas: Mapping[str, int], max_unavail
         yield f"all pods of {named(whole)} may be down at a time: maxUnavailablePerCluster {why}"
 
 
-def _idle(made: Sequence[PlannedStep]) -> Iterator[str]:
+def _idle(made: Sequence[PlannedStep], units: str) -> Iterator[str]:
     """Tell of steps that add nothing to the ones before."""
     before = 0
     idle = []
@@ -151,4 +156,5 @@ def _idle(made: Sequence[PlannedStep]) -> Iterator[str]:
             idle.append(str(number))
         before = step.total
     if idle:
-        yield f"step {idle[0]} adds no pod" if len(idle) == 1 else f"steps {', '.join(idle)} add no pod"
+        unit = units.removesuffix("s")
+        yield f"step {idle[0]} adds no {unit}" if len(idle) == 1 else f"steps {', '.join(idle)} add no {unit}"

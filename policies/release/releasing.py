@@ -12,6 +12,8 @@ from policies.release.state import Run, Sight, with_
 from policies.release.telling import named
 from policies.release.waves import Berth, grants
 
+_ALL = {"pods": "all pods of all clusters", "clusters": "all clusters"}
+
 
 def release(run: Run) -> None:
     """Judge what is under way, and permit more where the bounds leave room."""
@@ -156,7 +158,7 @@ def _finalize(run: Run) -> None:
     elif left:
         run.say("Completed", "PartiallyReleased", f"released; left out: {named(left)}")
     else:
-        run.say("Completed", "Released", "all pods of all clusters are at the target revision")
+        run.say("Completed", "Released", f"{_ALL[run.units]} are at the target revision")
 
 
 def _is_released(run: Run, name: str, cluster: RolloutCluster) -> bool:

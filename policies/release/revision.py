@@ -1,7 +1,7 @@
 """Revision: what of a workload is released in steps, as it was at one time.
 
-That is its pod template and the override rules that can change it; replicas, labels of the object and the
-like are applied at once. Revisions are kept as ControllerRevisions, named by what they hold, as the built-in
+That is its content and the override rules that can change it; replicas, labels of the object and the like
+are applied at once. Revisions are kept as ControllerRevisions, named by what they hold, as the built-in
 controllers keep theirs.
 """
 
@@ -10,28 +10,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from policies.api.meta import Manifest
-from policies.api.override import ClusterOverridePolicy, OverridePolicy, Overriders
+from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.matching import Subject
 from policies.overriders import concerning
-from policies.podspec import pod_template
+from policies.podspec import pod_template_path
+from policies.release.content import concerns, content
 
 WORKLOAD_LABEL = "federation.atoll.dev/workload-uid"
 """On a ControllerRevision and a Rollout: the UID of the workload."""
+LARGEST = 1_400_000
+"""Bytes of a revision that a ControllerRevision holds: etcd refuses requests of more than 1.5 MiB."""
+_CONTENT = ("template", "content")
+"""The keys of `data` under which a pod template is kept, and the content of kinds without one."""
 
 
 class Revision(NamedTuple):
-    """A pod template, and the override policies that go with it: in order, only rules that concern pods."""
+    """A content, and the override policies that go with it: in order, only rules that concern it."""
 
     name: str
-    template: Manifest
-    overrides: tuple[OverridePolicy, ...] = ()
+    content: Manifest
+    overrides: tuple[OverridePolicy, ...]
+    data: Manifest
+    """All of it, as its ControllerRevision holds it."""
+    size: int = 0
+    """Bytes of `data` as JSON; 0 for one that is kept already."""
 
-    def dump(self) -> Manifest:
-        """Return the `data` of its ControllerRevision."""
-        return _data(self.template, [policy.dump() for policy in self.overrides])
+    @property
+    def fits(self) -> bool:
+        """Whether a ControllerRevision can hold it."""
+        return self.size <= LARGEST
 
 
 class Stored(NamedTuple):
@@ -50,9 +60,10 @@ def read(name: str, data: Manifest) -> Revision:
 
     :raises ValueError: it holds none.
     """
-    if not isinstance(data.get("template"), dict):
-        raise ValueError(f"ControllerRevision {name} holds no pod template")
-    return Revision(name, data["template"], tuple(_policy(held) for held in data.get("overrides", ())))
+    held = next((data[key] for key in _CONTENT if key in data), None)
+    if not isinstance(held, dict):
+        raise ValueError(f"ControllerRevision {name} holds neither a pod template nor content")
+    return Revision(name, held, tuple(_policy(each) for each in data.get("overrides", ())), data)
 
 
 def _policy(held: Manifest) -> OverridePolicy:
@@ -60,34 +71,24 @@ def _policy(held: Manifest) -> OverridePolicy:
     return model.model_validate(held)
 
 
-def _data(template: Manifest, overrides: Sequence[Manifest]) -> Manifest:
-    return {"template": template} | ({"overrides": list(overrides)} if overrides else {})
+def revision_of(pruned: Manifest, uid: str, subject: Subject, policies: Sequence[OverridePolicy]) -> Revision:
+    """Return the revision an object is at.
 
-
-def revision_of(
-    pruned: Manifest, uid: str, subject: Subject, policies: Sequence[OverridePolicy]
-) -> Revision | None:
-    """Return the revision a workload is at; None for a kind without a pod template.
-
-    :param pruned: the workload as it is propagated.
-    :param uid: its UID: another workload of the same name has other revisions.
+    :param pruned: the object as it is propagated.
+    :param uid: its UID: another object of the same name has other revisions.
     """
-    template = pod_template(pruned)
-    if template is None:
-        return None
-    overrides = [dumped for policy in concerning(subject, policies) if (dumped := _pod_rules(policy))]
-    data = _data(template, overrides)
-    return read(f"{subject.name[:200]}-{_hash({**data, 'uid': uid})}", data)
+    key = _CONTENT[pod_template_path(pruned) is None]
+    data: Manifest = {key: content(pruned)}
+    if overrides := [held for policy in concerning(subject, policies) if (held := _rules(policy, pruned))]:
+        data["overrides"] = overrides
+    said = json.dumps({**data, "uid": uid}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.sha256(said.encode()).hexdigest()[:10]
+    return read(f"{subject.name[:200]}-{digest}", data)._replace(size=len(said.encode()))
 
 
-def _hash(data: Manifest) -> str:
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:10]
-
-
-def _pod_rules(policy: OverridePolicy) -> Manifest | None:
-    """Return a policy with only the rules that can change a pod template; None when there are none."""
-    rules = [rule.dump() for rule in policy.spec.override_rules if _concerns_pods(rule.overriders)]
+def _rules(policy: OverridePolicy, pruned: Manifest) -> Manifest | None:
+    """Return a policy with only the rules that can change the content; None when there are none."""
+    rules = [rule.dump() for rule in policy.spec.override_rules if concerns(rule.overriders, pruned)]
     if not rules:
         return None
     metadata = {"name": policy.metadata.name}
@@ -100,22 +101,3 @@ def _pod_rules(policy: OverridePolicy) -> Manifest | None:
         "metadata": metadata,
         "spec": {"resourceSelectors": selectors, "overrideRules": rules},
     }
-
-
-def _concerns_pods(overriders: Overriders) -> bool:
-    if overriders.image_overrider or overriders.command_overrider:
-        return True
-    if overriders.args_overrider or overriders.env_overrider:
-        return True
-    paths = [change.path for change in overriders.plaintext]
-    paths += [change.field_path for change in overriders.field_overrider]
-    return any(_leads_to_pods(path) for path in paths) or _merges_pods(overriders.merge)
-
-
-def _leads_to_pods(pointer: str) -> bool:
-    return pointer in ("", "/spec") or (pointer + "/").startswith(("/spec/template/", "/spec/jobTemplate/"))
-
-
-def _merges_pods(merge: Any) -> bool:
-    spec = merge.get("spec") if isinstance(merge, dict) else None
-    return isinstance(spec, dict) and bool({"template", "jobTemplate"} & spec.keys())

@@ -125,6 +125,12 @@ class Run:
         workload = self.spec.workload_ref
         return drivers.required(group_of(workload.api_version), workload.kind)
 
+    @property
+    def units(self) -> str:
+        """What is counted: pods or clusters."""
+        workload = self.spec.workload_ref
+        return drivers.units(group_of(workload.api_version), workload.kind)
+
     def order(self) -> list[str]:
         first = [name for name in self.spec.strategy.cluster_order if name in self.clusters]
         return [*first, *sorted(self.clusters.keys() - set(first))]

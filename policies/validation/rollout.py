@@ -26,11 +26,11 @@ def check_policy(policy: RolloutPolicy, clusters: Collection[str] | None) -> Ite
         "spec.resourceSelectors", selectors, "RolloutPolicy", policy.metadata.namespace
     )
     for i, selector in enumerate(selectors):
-        if drivers.of(group_of(selector.api_version), selector.kind) is None:
+        if why := _why_not(group_of(selector.api_version), selector.kind):
             yield Denial(
                 f"spec.resourceSelectors[{i}].kind",
-                f"{selector.kind} can't be released in steps yet",
-                f"select {', '.join(drivers.KINDS)}; other kinds change in all clusters at once",
+                f"{selector.kind} can't be released in steps: {why}",
+                "remove this selector; without a policy it changes in all clusters at once",
             )
     if not selectors:
         yield Advice(
@@ -39,6 +39,12 @@ def check_policy(policy: RolloutPolicy, clusters: Collection[str] | None) -> Ite
             "add a selector, or annotate the workloads",
         )
     yield from _strategy("spec", policy.spec, clusters)
+
+
+def _why_not(group: str, kind: str) -> str:
+    if (group, kind) in selection.CLUSTER_SCOPED:
+        return "it has no namespace, where its Rollouts would be"
+    return drivers.why_not(group, kind)
 
 
 def check_rollout(rollout: Rollout, clusters: Collection[str] | None) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from policies.matching import never_propagated
 from policies.validation import syntax
 from policies.validation.findings import Advice, Denial, Finding
 
-_CLUSTER_SCOPED = {
+CLUSTER_SCOPED = {
     ("", "Namespace"),
     ("", "PersistentVolume"),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"),
@@ -57,7 +57,7 @@ def _scope(at: str, selector: ResourceSelector, policy_kind: str, policy_namespa
             f"not of {selector.namespace!r}",
             f"remove namespace or use a Cluster{policy_kind}",
         )
-    if (selector.api_version.rpartition("/")[0], selector.kind) in _CLUSTER_SCOPED:
+    if (selector.api_version.rpartition("/")[0], selector.kind) in CLUSTER_SCOPED:
         yield Denial(
             f"{at}.kind",
             f"{selector.kind} has no namespace, a {policy_kind} has",

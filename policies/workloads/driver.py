@@ -1,4 +1,4 @@
-"""Driver: what a batched release asks of a kind. One module for each kind that has one."""
+"""Driver: what a batched release asks of a kind. A module for each kind, and one for all others."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Driver(Protocol):
     BROKEN_BESIDE: bool
     """On the way back they go beside those that `max_unavailable` lets go, whatever it is."""
     POD_LABEL: str
-    """The label of a pod that tells its template from others."""
+    """The label of a pod that tells its template from others; empty for kinds released by cluster."""
     HISTORY: History | None
     """Where the value of that label is found by `number`, for kinds whose status does not say it."""
 

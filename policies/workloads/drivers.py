@@ -1,10 +1,14 @@
-"""The kinds that can be released in steps."""
+"""The kinds that can be released in steps: some pod by pod, the others cluster by cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
+from policies import workloads
+from policies.matching import never_propagated
 from policies.workloads import daemonset_driver, deployment_driver, statefulset_driver
+from policies.workloads.cluster_driver import ClusterDriver
 from policies.workloads.driver import Driver
 
 _DRIVERS: Mapping[tuple[str, str], Driver] = {
@@ -12,17 +16,45 @@ _DRIVERS: Mapping[tuple[str, str], Driver] = {
     ("apps", "StatefulSet"): statefulset_driver,
     ("apps", "DaemonSet"): daemonset_driver,
 }
-KINDS = tuple(f"{kind} ({group})" for group, kind in _DRIVERS)
-"""What people call them."""
+_FIXED = "it can't be changed once it exists"
+_RIGHTS = "what it no longer grants is to end in all clusters at once"
+_NEVER: Mapping[tuple[str, str], str] = {
+    ("", "Namespace"): "it has no content of its own, and its labels are applied at once",
+    ("", "Pod"): _FIXED,
+    ("", "Secret"): "its content would lie in ControllerRevisions, which the role `view` reads",
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): "what is of its kind would differ between clusters",
+    ("apps", "ControllerRevision"): _FIXED,
+    ("apps", "ReplicaSet"): "its pods do not follow its pod template; a Deployment's do",
+    ("batch", "Job"): _FIXED,
+    ("rbac.authorization.k8s.io", "Role"): _RIGHTS,
+    ("rbac.authorization.k8s.io", "RoleBinding"): _RIGHTS,
+}
+"""Kinds that have no driver of their own, and must not have the one for all others."""
 
 
+@cache
 def of(group: str, kind: str) -> Driver | None:
     """Return how a kind is released in steps; None for a kind that can't be."""
-    return _DRIVERS.get((group, kind))
+    if (driver := _DRIVERS.get((group, kind))) is not None:
+        return driver
+    return None if why_not(group, kind) else ClusterDriver(workloads.of(group, kind))
+
+
+def why_not(group: str, kind: str) -> str:
+    """Return why a kind can't be released in steps; empty if it can."""
+    if (group, kind) in _DRIVERS:
+        return ""
+    anyone = {"apiVersion": f"{group}/v1", "kind": kind, "metadata": {"name": ""}}
+    return _NEVER.get((group, kind)) or never_propagated(anyone)
 
 
 def required(group: str, kind: str) -> Driver:
-    """The same, where a release of the kind is under way."""
+    """The same as `of`, where a release of the kind is under way."""
     driver = of(group, kind)
     assert driver is not None, "only kinds with a driver are released in steps"
     return driver
+
+
+def units(group: str, kind: str) -> str:
+    """Return what a release of a kind counts."""
+    return "pods" if required(group, kind).POD_LABEL else "clusters"

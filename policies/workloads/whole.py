@@ -24,7 +24,7 @@ def health(projected: Manifest) -> Health:
     status = projected["status"]
     if not status:
         return "Healthy"
-    if status.get("observedGeneration", projected["generation"]) < projected["generation"]:
+    if not observed(projected):
         return "Progressing"
     match find(projected, "Ready").get("status"):
         case "True":
@@ -35,6 +35,16 @@ def health(projected: Manifest) -> Health:
             return "Progressing"
         case _:
             return "Unknown"
+
+
+def observed(projected: Manifest) -> bool:
+    """Whether what a status says is of the object as it is, by the convention for `observedGeneration` of
+    statuses and conditions; so it is where nothing tells. Some kinds write it as text.
+    """
+    if not (status := projected.get("status")):
+        return True
+    told = (status.get("observedGeneration"), find(projected, "Ready").get("observedGeneration"))
+    return all(int(str(seen)) >= projected["generation"] for seen in told if str(seen).isdigit())
 
 
 def ready(_: Manifest) -> int | None:

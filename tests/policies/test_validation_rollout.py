@@ -106,6 +106,16 @@ DENIED = {
         strategy(resourceSelectors=[{**DEPLOYMENTS, "namespace": "other"}]),
         "spec.resourceSelectors[0].namespace",
     ),
+    "a kind whose content is secret": (
+        RP,
+        strategy(resourceSelectors=[{"apiVersion": "v1", "kind": "Secret"}]),
+        "spec.resourceSelectors[0].kind",
+    ),
+    "a kind without namespace": (
+        CRP,
+        strategy(resourceSelectors=[{"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass"}]),
+        "spec.resourceSelectors[0].kind",
+    ),
     "a cluster-scoped policy's bound": (CRP, strategy(maxUnavailable=0), "spec.maxUnavailable"),
     "a run's steps": (RO, run(strategy=strategy(5, 3)), "spec.strategy.steps[1].updated"),
     "a run without steps": (RO, run(strategy={"steps": []}), "spec.strategy"),

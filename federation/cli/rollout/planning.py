@@ -18,11 +18,13 @@ from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.rollout_policy import ClusterRolloutPolicy, RolloutPolicy, RolloutStep
 from policies.copies import binding_name
-from policies.matching import subject_of
+from policies.matching import group_of, subject_of
+from policies.podspec import pod_template_path
 from policies.release.choice import POLICY_ANNOTATION, followed
 from policies.release.plan import Plan, PlannedStep, plan, planned_steps
 from policies.selectors import matches_affinity
 from policies.validation import validate
+from policies.workloads import drivers
 
 _KINDS = {"RolloutPolicy": RolloutPolicy, "ClusterRolloutPolicy": ClusterRolloutPolicy}
 
@@ -51,7 +53,7 @@ def read(files: Sequence[Path], policy: Path | None, replicas: Mapping[str, int]
     """
     manifests = [manifest for path in files for manifest in _manifests(path)]
     ours = [manifest for manifest in manifests if manifest["kind"] in _KINDS]
-    workloads = [manifest for manifest in manifests if "template" in (manifest.get("spec") or {})]
+    workloads = _released(manifests)
     if policy is not None:
         ours = [manifest for manifest in _manifests(policy) if manifest["kind"] in _KINDS]
         if not ours:
@@ -76,7 +78,28 @@ def offline(given: Given) -> str:
                 "knows: plan without --clusters, or name the clusters"
             )
     clusters = [_cluster({"metadata": {"name": name}}) for name in given.replicas]
-    return _planned(policy, given.replicas, clusters)
+    replicas = given.replicas
+    if given.workload is not None:
+        group, kind = group_of(given.workload["apiVersion"]), given.workload["kind"]
+        return _planned(
+            policy, _counted(group, kind, replicas, replicas), clusters, drivers.units(group, kind)
+        )
+    return _planned(policy, replicas, clusters, "pods")
+
+
+def _released(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """Return what a plan can be about: workloads with pods, or else what is released by cluster."""
+    able = [each for each in manifests if drivers.of(group_of(each["apiVersion"]), each["kind"]) is not None]
+    return [each for each in able if pod_template_path(each)] or able
+
+
+def _counted(
+    group: str, kind: str, replicas: Mapping[str, int | None], reported: Mapping[str, int]
+) -> dict[str, int]:
+    """Return how many units a release has in each cluster; pods of kinds without replicas are reported."""
+    driver = drivers.required(group, kind)
+    wanted = {name: driver.replicas(placed, None) for name, placed in replicas.items()}
+    return {name: reported.get(name, 0) if count is None else count for name, count in wanted.items()}
 
 
 async def online(api: Api, what: str | None, namespace: str, given: Given) -> str:
@@ -87,15 +110,22 @@ async def online(api: Api, what: str | None, namespace: str, given: Given) -> st
     if what is None and given.workload is None:
         raise ApiError("name a workload as KIND/NAME, or its file with -f, or give --policy and --clusters")
     workload, manifest = await _workload(api, what, namespace, given)
-    replicas = given.replicas or await _placed(api, workload)
+    group, kind = workload.resource.group, workload.resource.kind
+    if why := drivers.why_not(group, kind):
+        raise ApiError(f"{workload}: {kind} can't be released in steps: {why}")
+    placed = given.replicas, given.replicas
+    replicas = _counted(group, kind, *(placed if given.replicas else await _placed(api, workload)))
     policies = given.policies or await _policies(api, workload.namespace)
     clusters = [_cluster(each) for each in await _all(api, CLUSTER, None)]
-    return _planned(_governing(policies, manifest, given.meant), replicas, clusters)
+    governing = _governing(policies, manifest, given.meant)
+    return _planned(governing, replicas, clusters, drivers.units(group, kind))
 
 
-def _planned(policy: RolloutPolicy, replicas: Mapping[str, int], clusters: Sequence[Cluster]) -> str:
+def _planned(
+    policy: RolloutPolicy, replicas: Mapping[str, int], clusters: Sequence[Cluster], units: str
+) -> str:
     scopes = [_scope(step, clusters) for step in planned_steps(policy.spec)]
-    return _text(policy, plan(policy.spec, replicas, scopes), replicas)
+    return _text(policy, plan(policy.spec, replicas, scopes, units), replicas, units)
 
 
 def _scope(step: RolloutStep, clusters: Iterable[Cluster]) -> frozenset[str] | None:
@@ -104,7 +134,7 @@ def _scope(step: RolloutStep, clusters: Iterable[Cluster]) -> frozenset[str] | N
     return frozenset(each.metadata.name for each in clusters if matches_affinity(affinity, each))
 
 
-def _text(policy: RolloutPolicy, made: Plan, replicas: Mapping[str, int]) -> str:
+def _text(policy: RolloutPolicy, made: Plan, replicas: Mapping[str, int], units: str) -> str:
     names = sorted(replicas)
     rows: list[Sequence[object]] = [("STEP", "UPDATED", *names, "TOTAL", "WAVES", "THEN")]
     total = sum(replicas.values())
@@ -112,7 +142,7 @@ def _text(policy: RolloutPolicy, made: Plan, replicas: Mapping[str, int]) -> str
         title = f"{number} {each.step.name}".rstrip()
         targets = [each.targets[name] for name in names]
         rows.append((title, each.step.updated, *targets, f"{each.total}/{total}", each.waves, _then(each)))
-    down = f"at most {made.max_unavailable} pods are down at a time"
+    down = f"at most {made.max_unavailable} {units} are down at a time"
     notes = [f"note: {note}" for note in made.notes]
     return "\n".join([f"{_title(policy)}: {down}", "", columns(rows), *notes])
 
@@ -161,8 +191,8 @@ async def _workload(api: Api, what: str | None, namespace: str, given: Given) ->
     return await workload_named(api, name, metadata.get("namespace") or namespace), given.workload
 
 
-async def _placed(api: Api, workload: Workload) -> dict[str, int]:
-    """Return where a workload is placed, and how many pods are wanted there."""
+async def _placed(api: Api, workload: Workload) -> tuple[dict[str, int | None], Mapping[str, int]]:
+    """Return where a workload is placed with how many replicas, and how many pods the clusters report."""
     resource = workload.resource
     name = binding_name(resource.plural, resource.group, workload.name)
     targets, reported = await _binding(api, name, workload.namespace)
@@ -171,7 +201,7 @@ async def _placed(api: Api, workload: Workload) -> dict[str, int]:
             f"{workload}: it is placed nowhere; --clusters m1=50,m2=30 says where it would be, or see `atoll "
             "placements`"
         )
-    return {target.name: _wanted(target, reported) for target in targets}
+    return {target.name: target.replicas for target in targets}, reported
 
 
 async def _binding(api: Api, name: str, namespace: str) -> tuple[Sequence[TargetCluster], Mapping[str, int]]:
@@ -182,11 +212,6 @@ async def _binding(api: Api, name: str, namespace: str) -> tuple[Sequence[Target
         return (), {}
     reported = {result.name: result.replicas or 0 for result in binding.status.clusters}
     return binding.spec.clusters, reported
-
-
-def _wanted(target: TargetCluster, reported: Mapping[str, int]) -> int:
-    """Kinds without replicas, such as DaemonSets, have as many pods as the cluster says."""
-    return target.replicas if target.replicas is not None else reported.get(target.name, 0)
 
 
 async def _policies(api: Api, namespace: str) -> list[RolloutPolicy]:

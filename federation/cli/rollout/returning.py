@@ -31,7 +31,7 @@ def diff(
         int | None, typer.Option(min=1, help="Its number, as of history; default the stable one.")
     ] = None,
 ) -> None:
-    """Show how the pod template of a workload differs from that of a former revision."""
+    """Show how the pod template of a workload, or the content of what has none, differs from a revision."""
     from federation.cli.rollout import revisions
 
     past = _past(kubeconfig, context, namespace, what)
@@ -51,7 +51,7 @@ def undo(
         int | None, typer.Option(min=1, help="Its number, as of history; default the stable one.")
     ] = None,
 ) -> None:
-    """Give a workload the pod template of a former revision back, which starts a release of it."""
+    """Give a workload its pod template, or content, of a former revision back: a release of it begins."""
     from federation.cli.rollout import revisions
 
     typer.echo(

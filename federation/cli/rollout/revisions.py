@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -15,10 +15,12 @@ from federation.kube.api import JSON_PATCH, Api, Manifest
 from federation.kube.errors import ApiError, Conflict, NotFound
 from federation.resources import CONTROLLER_REVISIONS
 from policies.api.rollout import Rollout
-from policies.podspec import pod_template, pod_template_path
+from policies.podspec import pod_template_path
 from policies.pruning import prune
+from policies.release.content import content, noun
 from policies.release.permission import settled
-from policies.release.revision import WORKLOAD_LABEL
+from policies.release.revision import WORKLOAD_LABEL, Revision
+from policies.release.revision import read as read_revision
 from policies.release.telling import TERMINAL
 
 _TRIES = 10  # the status of a workload is written often during a release
@@ -28,14 +30,16 @@ class Kept(NamedTuple):
     """A ControllerRevision."""
 
     number: int
-    name: str
-    template: Manifest
-    overrides: Sequence[Manifest]
+    revision: Revision
     created: str
 
     @property
+    def name(self) -> str:
+        return self.revision.name
+
+    @property
     def images(self) -> str:
-        return ",".join(_images(self.template)) or "-"
+        return ",".join(_images(self.revision.content)) or "-"
 
 
 class Past(NamedTuple):
@@ -49,9 +53,13 @@ class Past(NamedTuple):
     """The newest last."""
 
     @property
-    def template(self) -> Manifest:
-        """Its pod template as it would be propagated, which is how revisions hold theirs."""
-        return _template(self.workload, self.manifest)
+    def content(self) -> Manifest:
+        """Its content as it would be propagated, which is how revisions hold theirs."""
+        return content(prune(self.manifest))
+
+    @property
+    def noun(self) -> str:
+        return noun(self.manifest)
 
 
 async def past_of(api: Api, what: str, namespace: str) -> Past:
@@ -70,11 +78,12 @@ async def past_of(api: Api, what: str, namespace: str) -> Past:
             f"{workload}: no revisions are kept of it; they are once a RolloutPolicy selects it. See "
             f"`kubectl get rolloutpolicies -n {workload.namespace}`"
         )
-    return Past(workload, manifest, sorted(kept), await runs_of(api, workload))
+    kept.sort(key=lambda each: each.number)
+    return Past(workload, manifest, kept, await runs_of(api, workload))
 
 
 async def is_behind(api: Api, rollout: Rollout) -> bool:
-    """Whether the workload of a run that is over has a pod template that the run knows nothing of."""
+    """Whether the workload of a run that is over has a content that the run knows nothing of."""
     workload = workload_of(rollout)
     names = {rollout.spec.target_revision}
     if rollout.status.phase in ("RolledBack", "Cancelled"):
@@ -84,7 +93,7 @@ async def is_behind(api: Api, rollout: Rollout) -> bool:
         known = [await api.get(CONTROLLER_REVISIONS, name, workload.namespace) for name in names]
     except NotFound:
         return False
-    return _template(workload, manifest) not in [_kept(revision).template for revision in known]
+    return content(prune(manifest)) not in [_kept(revision).revision.content for revision in known]
 
 
 def history(past: Past) -> str:
@@ -112,34 +121,33 @@ def _outcome(past: Past, kept: Kept) -> str:
 
 
 def diff(past: Past, number: int | None) -> str:
-    """Return how the pod template of the workload differs from that of a revision, by default the stable."""
+    """Return how the content of the workload differs from that of a revision, by default the stable."""
     kept = _chosen(past, number)
     here = f"{past.workload.resource.plural}/{past.workload.name} (now)"
-    lines = difflib.unified_diff(
-        _yaml(kept.template), _yaml(past.template), f"revision {kept.number} ({kept.name})", here, lineterm=""
-    )
+    then, now = _yaml(kept.revision.content), _yaml(past.content)
+    lines = difflib.unified_diff(then, now, f"revision {kept.number} ({kept.name})", here, lineterm="")
     text = "\n".join(lines)
-    return text or f"{past.workload}: its pod template is that of revision {kept.number}"
+    return text or f"{past.workload}: its {past.noun} is that of revision {kept.number}"
 
 
 async def undo(api: Api, what: str, namespace: str, number: int | None) -> str:
-    """Give a workload the pod template of a revision back; return what happens next.
+    """Give a workload the content of a revision back; return what happens next.
 
     :param number: of the revision; None for the stable one.
     """
     for _ in range(_TRIES):
         past = await past_of(api, what, namespace)
         kept = _chosen(past, number)
-        if kept.template == past.template:
+        if kept.revision.content == past.content:
             raise ApiError(
-                f"{past.workload} has the pod template of revision {kept.number} already; "
+                f"{past.workload} has the {past.noun} of revision {kept.number} already; "
                 f"`atoll rollout history {past.workload.words}` shows the others, --to-revision names one"
             )
-        path = "/" + "/".join(_path(past.workload, past.manifest))
+        path = "".join(f"/{key}" for key in pod_template_path(past.manifest) or ())
         version = past.manifest["metadata"]["resourceVersion"]
         body = [
             {"op": "replace", "path": "/metadata/resourceVersion", "value": version},  # a precondition: 409
-            {"op": "replace", "path": path, "value": kept.template},
+            *_changes(path, past.content, kept.revision.content),
         ]
         workload = past.workload
         try:
@@ -154,7 +162,7 @@ async def undo(api: Api, what: str, namespace: str, number: int | None) -> str:
 
 
 def _going_back(past: Past, kept: Kept) -> str:
-    said = f"{past.workload} has the pod template of revision {kept.number} ({kept.images}) again"
+    said = f"{past.workload} has the {past.noun} of revision {kept.number} ({kept.images}) again"
     watch = f"`atoll rollout status {past.workload.words} --watch` shows it"
     run = past.runs[-1] if past.runs else None
     if run and run.status.phase not in TERMINAL and run.spec.stable_revision == kept.name:
@@ -178,38 +186,41 @@ def _chosen(past: Past, number: int | None) -> Kept:
 
 
 def _kept(manifest: Manifest) -> Kept:
-    held, metadata = manifest.get("data") or {}, manifest["metadata"]
-    return Kept(
-        manifest.get("revision", 0),
-        metadata["name"],
-        held.get("template") or {},
-        held.get("overrides") or (),
-        metadata.get("creationTimestamp", ""),
-    )
+    metadata = manifest["metadata"]
+    try:
+        revision = read_revision(metadata["name"], manifest.get("data") or {})
+    except ValueError as error:
+        raise ApiError(f"{error}; delete it, nothing can be released from it") from None
+    return Kept(manifest.get("revision", 0), revision, metadata.get("creationTimestamp", ""))
 
 
-def _path(workload: Workload, manifest: Manifest) -> tuple[str, ...]:
-    path = pod_template_path(manifest)
-    if path is None:
-        raise _no_template(workload)
-    return path
+def _changes(path: str, now: Any, then: Any) -> list[Manifest]:
+    """Return the operations of a JSON patch from a content to another; what the host added to it stays."""
+    if now == then:
+        return []
+    if not (isinstance(now, dict) and isinstance(then, dict)):
+        return [{"op": "replace", "path": path, "value": then}]
+    changes = [{"op": "remove", "path": _below(path, key)} for key in now.keys() - then.keys()]
+    changes += [
+        {"op": "add", "path": _below(path, key), "value": then[key]} for key in then.keys() - now.keys()
+    ]
+    for key in now.keys() & then.keys():
+        changes += _changes(_below(path, key), now[key], then[key])
+    return changes
 
 
-def _no_template(workload: Workload) -> ApiError:
-    return ApiError(f"{workload} has no pod template, so there are no revisions of it")
+def _below(path: str, key: str) -> str:
+    escaped = key.replace("~", "~0").replace("/", "~1")
+    return f"{path}/{escaped}"
 
 
-def _template(workload: Workload, manifest: Manifest) -> Manifest:
-    if (template := pod_template(prune(manifest))) is None:
-        raise _no_template(workload)
-    return template
-
-
-def _images(template: Manifest) -> Iterator[str]:
-    for container in (template.get("spec") or {}).get("containers") or ():
-        if container.get("image"):
+def _images(content: Manifest) -> Iterator[str]:
+    pod_spec = content.get("spec")
+    containers = pod_spec.get("containers") if isinstance(pod_spec, dict) else None
+    for container in containers if isinstance(containers, list) else ():
+        if isinstance(container, dict) and container.get("image"):
             yield container["image"]
 
 
-def _yaml(template: Manifest) -> list[str]:
-    return str(yaml.safe_dump(template, sort_keys=True)).splitlines()
+def _yaml(content: Manifest) -> list[str]:
+    return str(yaml.safe_dump(content, sort_keys=True)).splitlines()

@@ -74,8 +74,9 @@ async def _newest(api: Api, what: str, namespace: str) -> Rollout:
         await asyncio.sleep(_AGAIN)
     rollout = await run_of(api, what, namespace)
     raise ApiError(
-        f"{workload_of(rollout)}: its pod template has changed since {title(rollout)}, but no release of it "
-        f"began within {_BEGIN:.0f} s; is there a RolloutPolicy that selects it, and does the controller run?"
+        f"{workload_of(rollout)}: its pod template or content has changed since {title(rollout)}, but no "
+        f"release of it began within {_BEGIN:.0f} s; is there a RolloutPolicy that selects it, and does the "
+        "controller run?"
     )
 
 

@@ -23,6 +23,13 @@ _SHORT = {
     "clone": "clonesets",
     "asts": "statefulsets.apps.kruise.io",
     "ads": "daemonsets.apps.kruise.io",
+    "cj": "cronjobs",
+    "cm": "configmaps",
+    "hpa": "horizontalpodautoscalers",
+    "ing": "ingresses",
+    "netpol": "networkpolicies",
+    "pdb": "poddisruptionbudgets",
+    "svc": "services",
 }
 
 
@@ -68,8 +75,9 @@ async def run_of(api: Api, what: str, namespace: str) -> Rollout:
     if (run := await newest_run(api, what, namespace)) is not None:
         return run
     raise ApiError(
-        f"{what} in {namespace}: nothing was released yet; a release begins when the pod template changes "
-        f"and a RolloutPolicy selects the workload. See `atoll rollout list -n {namespace}`"
+        f"{what} in {namespace}: nothing was released yet; a release begins when the pod template changes, "
+        "or the content of what has none, and a RolloutPolicy selects the workload. See `atoll rollout "
+        f"list -n {namespace}`"
     )
 
 

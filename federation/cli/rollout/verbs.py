@@ -209,7 +209,8 @@ def _under_way(rollout: Rollout, verb: str) -> None:
     if rollout.status.phase in TERMINAL:
         raise ApiError(
             f"{title(rollout)} is over ({rollout.status.phase}): {verb} has nothing to act on; a change of "
-            f"the pod template begins a new run, and {command(rollout, 'undo')} returns to a former revision"
+            "the pod template or content begins a new run, and "
+            f"{command(rollout, 'undo')} returns to a former revision"
         )
 
 

@@ -8,5 +8,8 @@ from tests.policies.release.models.common import Member
 from tests.policies.release.models.daemonset import DaemonSet
 from tests.policies.release.models.deployment import Deployment
 from tests.policies.release.models.statefulset import StatefulSet
+from tests.policies.release.models.whole import Whole
 
-MODELS: Mapping[str, type[Member]] = {model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet)}
+MODELS: Mapping[str, type[Member]] = {
+    model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet, Whole)
+}
