@@ -71,6 +71,8 @@ class Federation:
     """How often each member was scaled: some kinds may round one pod up each time."""
     counted: dict[str, int] = field(default_factory=dict)
     """Of the pods that came to the target revision uninvited in each member, those that were counted."""
+    excused: dict[str, int] = field(default_factory=dict)
+    """Pods that were down in a member while it was left out, and still are since it was taken in again."""
     granted: dict[str, int] = field(default_factory=dict)
     """Pods that each member may have at the target revision until it has seen that it is told less."""
 
@@ -266,7 +268,10 @@ class Federation:
     def down(self) -> list[str]:
         """Return by how much more than allowed is down because of the release."""
         out = {cluster.name for cluster in self.status.clusters if cluster.left_out}
-        down = sum(m.down_by_us(self.now) for name, m in self.members.items() if name not in out)
+        by_us = {name: member.down_by_us(self.now) for name, member in self.members.items()}
+        for name, count in by_us.items():
+            self.excused[name] = count if name in out else min(count, self.excused.get(name, 0))
+        down = sum(count - self.excused[name] for name, count in by_us.items())
         if self.status.phase == "RollingBack" or down <= self.status.max_unavailable:
             return []
         return [f"{down} down, {self.status.max_unavailable} allowed"]
