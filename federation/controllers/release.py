@@ -107,7 +107,7 @@ class Release:
             "apiVersion": API_VERSION,
             "kind": "Rollout",
             "metadata": {
-                "name": self._name(ref, template, last.number + 1 if last else 1),
+                "name": self._name(ref, last.number + 1 if last else 1),
                 "namespace": ref.namespace,
                 "labels": {WORKLOAD_LABEL: template.uid},
                 "ownerReferences": [owner(ref, template.uid)],
@@ -119,11 +119,11 @@ class Release:
         await self._tidy(ref, template, spec)
         return Rollout.model_validate(answer)
 
-    def _name(self, ref: Ref, template: Template, number: int) -> str:
+    def _name(self, ref: Ref, number: int) -> str:
         """Name a run for its workload, and for its kind where one of another kind has the same name."""
         name = f"{ref.name}-{number}"
         other = self._host.rollouts.named(ref.namespace, name)
-        if other is None or other.spec.workload_ref.uid == template.uid:
+        if other is None or other.spec.workload_ref.plural == ref.resource.plural:
             return name
         return f"{ref.name}-{ref.resource.plural}-{number}"
 
