@@ -17,6 +17,9 @@ def meet(run: Run) -> None:
             cluster = _counted(run, cluster, sight)
         else:
             cluster = _resized(run, cluster, sight, sight.replicas or 0)
+            if permitted(run.spec, cluster).part is not None:  # what is seen is of another number of pods
+                sight = sight._replace(current=False)
+                run.sights = {**run.sights, name: sight}
         run.clusters[name] = _seen(run, cluster, sight)
     if run.total("updated_ready") > run.before.updated_ready:
         run.progress_time = run.stamp()

@@ -84,6 +84,14 @@ def test_nothing_is_permitted_before_the_step_before_is_ready() -> None:
     assert play.look(3).permitted == 1
 
 
+def test_no_step_is_done_by_what_a_cluster_had_before_it_was_scaled() -> None:
+    play = Play(spec(steps=[{"updated": "50%", "bakeSeconds": 9}, {"updated": "100%"}]), {"a": 10})
+    assert play.look(3).phase == "Baking"
+    play.sizes["a"] = 4
+    play.see("a", updated=5, updated_ready=5)
+    assert (play.look().reason, play.status.target) == ("WaitingForPods", 2)
+
+
 def test_a_cluster_that_does_not_hold_what_it_may_is_given_nothing() -> None:
     play = Play(spec(maxUnavailable=2), {"a": 5})
     play.see("a", current=False)
