@@ -8,12 +8,12 @@ import pytest
 
 from policies.release.shares import round_up
 from tests.policies.release.federation import Federation
-from tests.policies.release.models import MODELS
+from tests.policies.release.models import OF_PODS
 from tests.policies.release.test_bounds import TOGETHER, spec_of, steer
 
 
 @pytest.mark.parametrize("seed", range(60))
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", OF_PODS)
 def test_a_rollback_stays_within_its_own_bound(kind: str, seed: int) -> None:
     random = Random(seed)
     sizes = {f"c{i}": random.choice([5, 8, 13]) for i in range(random.randint(1, 3))}

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from tests.policies.release.federation import Federation
-from tests.policies.release.models import MODELS
+from tests.policies.release.models import OF_PODS
 from tests.policies.release.test_bounds import TOGETHER, spec_of, steer
 
 SEEDS, CHUNK = 100, 50
@@ -19,7 +19,7 @@ STANDS = ["on its way", "broken", "on its way back"]
 
 @pytest.mark.parametrize("stand", STANDS)
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", OF_PODS)
 def test_a_newer_revision_stays_within_the_bounds_wherever_the_last_one_stands(
     kind: str, first: int, stand: str
 ) -> None:

@@ -13,3 +13,5 @@ from tests.policies.release.models.whole import Whole
 MODELS: Mapping[str, type[Member]] = {
     model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet, Whole)
 }
+OF_PODS = [kind for kind, model in MODELS.items() if model is not Whole]
+"""Kinds of which a cluster may hold a part."""
