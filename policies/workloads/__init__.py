@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.workloads import daemonset, deployment, job, replicaset, service, statefulset, whole
+from policies.workloads import cloneset, daemonset, deployment, job, replicaset, service, statefulset, whole
 from policies.workloads.workload import Copies, Copy, Health, Workload
 
 __all__ = ["Copies", "Copy", "Health", "Workload", "is_whole", "of"]
@@ -14,6 +14,7 @@ _KINDS: Mapping[tuple[str, str], Workload] = {
     ("apps", "Deployment"): deployment,
     ("apps", "ReplicaSet"): replicaset,
     ("apps", "StatefulSet"): statefulset,
+    ("apps.kruise.io", "CloneSet"): cloneset,
     ("batch", "Job"): job,
     ("", "Service"): service,
 }

@@ -11,7 +11,7 @@ from policies.workloads.workload import Copies, Health
 __all__ = ["health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 _COUNTERS = Counters(
-    updated="updatedNumberScheduled",
+    updated=("updatedNumberScheduled",),
     always=("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"),
     others=("numberAvailable", "numberUnavailable"),
 )

@@ -20,7 +20,7 @@ from policies.workloads.workload import Copies, Health
 __all__ = ["health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 _COUNTERS = Counters(
-    updated="updatedReplicas",
+    updated=("updatedReplicas",),
     always=(),
     others=("replicas", "readyReplicas", "availableReplicas", "unavailableReplicas"),
 )

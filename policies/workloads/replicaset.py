@@ -19,7 +19,7 @@ from policies.workloads.workload import Copies, Health
 __all__ = ["health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 _COUNTERS = Counters(
-    updated="fullyLabeledReplicas", always=("replicas",), others=("readyReplicas", "availableReplicas")
+    updated=("fullyLabeledReplicas",), always=("replicas",), others=("readyReplicas", "availableReplicas")
 )
 
 

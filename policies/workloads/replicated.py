@@ -15,11 +15,14 @@ from policies.api.meta import Manifest
 from policies.workloads.conditions import Told, conditions, names
 from policies.workloads.workload import Copies, Copy, Health
 
+REVISIONS = ("currentRevision", "updateRevision")
+"""Where the status of some kinds says which template its pods come from, and which they go to."""
+
 
 class Counters(NamedTuple):
     """The names of a kind's counters of pods."""
 
-    updated: str
+    updated: Sequence[str]
     """Those of the present revision: of a stale copy they would be the wrong revision's, and do not count."""
     always: Sequence[str]
     """Those the API shows also when they are zero."""
@@ -104,7 +107,7 @@ def roll_up(
     elif previous.get("observedGeneration"):
         totals["observedGeneration"] = previous["observedGeneration"]
     told = (_available(copies, judgment), _progressing(copies, judgment))
-    ours = {"observedGeneration", counters.updated, *counters.always, *counters.others, "conditions"}
+    ours = {"observedGeneration", *counters.updated, *counters.always, *counters.others, "conditions"}
     return {
         **{field: value for field, value in previous.items() if field not in ours},
         **totals,
@@ -112,15 +115,30 @@ def roll_up(
     }
 
 
+def revisions(copies: Copies) -> Manifest:
+    """Return the revisions of a cluster that still updates, if there is one: `kubectl rollout` waits on
+    them.
+    """
+    lives = [copy.live for _, copy in sorted(copies.items()) if copy.live and reported(copy.live)]
+    if not lives:
+        return {}
+    shown = next((live for live in lives if _updating(live)), lives[0])["status"]
+    return {field: shown[field] for field in REVISIONS if field in shown}
+
+
+def _updating(projected: Manifest) -> bool:
+    current, update = (projected["status"].get(field) for field in REVISIONS)
+    return bool(current != update)
+
+
 def _totals(copies: Copies, counters: Counters) -> Manifest:
-    totals = dict.fromkeys(counters.always, 0)
+    totals = dict.fromkeys((*counters.always, *counters.others, *counters.updated), 0)
     for copy in copies.values():
         if copy.live is None:
             continue
-        for field in (*counters.always, *counters.others):
-            totals[field] = totals.get(field, 0) + count(copy.live, field)
-        if _settled(copy):
-            totals[counters.updated] = totals.get(counters.updated, 0) + count(copy.live, counters.updated)
+        for field in totals:
+            if field not in counters.updated or _settled(copy):
+                totals[field] += count(copy.live, field)
     return {field: total for field, total in totals.items() if total or field in counters.always}
 
 

@@ -6,12 +6,14 @@ from policies.api.meta import Manifest
 from policies.copies import RELEASE_ANNOTATION
 from policies.workloads import replicated
 from policies.workloads.replicated import (
+    REVISIONS,
     Counters,
     Judgment,
     count,
     observed,
     replicas,
     reported,
+    revisions,
     wanted,
     with_replicas,
 )
@@ -20,18 +22,17 @@ from policies.workloads.workload import Copies, Health
 __all__ = ["health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 _COUNTERS = Counters(
-    updated="updatedReplicas",
+    updated=("updatedReplicas",),
     always=("replicas", "availableReplicas"),
     others=("readyReplicas", "currentReplicas"),
 )
-_REVISIONS = ("currentRevision", "updateRevision")
 
 
 def project(live: Manifest) -> Manifest:
     projected = replicated.project(
         live,
         spec=("replicas", "ordinals"),
-        status=("updatedReplicas", *_COUNTERS.always, *_COUNTERS.others, *_REVISIONS),
+        status=("updatedReplicas", *_COUNTERS.always, *_COUNTERS.others, *REVISIONS),
     )
     strategy = live["spec"].get("updateStrategy") or {}
     if partition := (strategy.get("rollingUpdate") or {}).get("partition"):
@@ -67,18 +68,7 @@ def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) ->
     status = replicated.roll_up(
         copies, _COUNTERS, _JUDGMENT, generation=generation, previous=previous, now=now
     )
-    if status is None:
-        return None
-    lives = [copy.live for _, copy in sorted(copies.items()) if copy.live and reported(copy.live)]
-    if lives:
-        shown = next((live for live in lives if _updating(live)), lives[0])["status"]
-        status |= {field: shown[field] for field in _REVISIONS if field in shown}
-    return status
-
-
-def _updating(projected: Manifest) -> bool:
-    current, update = (projected["status"].get(field) for field in _REVISIONS)
-    return bool(current != update)
+    return None if status is None else status | revisions(copies)
 
 
 def _available(projected: Manifest) -> bool:
