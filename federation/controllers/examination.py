@@ -151,6 +151,7 @@ class Examination:
             updated=seen.updated,
             updated_ready=max(seen.updated_ready, min(seen.updated, self._symptoms.ready(key, copy))),
             leaving=seen.leaving,
+            ordered=seen.ordered,
             failed=self._symptoms.failed(key, copy),
             outliers=self._symptoms.outliers(key, copy),
             refused=self._apply.refusal(key) or self._denied.get(key),

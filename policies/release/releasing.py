@@ -119,7 +119,7 @@ def _berth(run: Run, name: str) -> Berth:
         proven=0 if out else cluster.updated_ready,
         others_down=0 if out else _others_down(run, cluster, sight),
         limit=max(1, round_down(run.spec.strategy.max_unavailable_per_cluster, cluster.replicas)),
-        broken_first=run.driver.BROKEN_FIRST,
+        broken_first=run.driver.BROKEN_FIRST and not sight.ordered,
         open=sight.reachable and sight.current and whole and not out and sight.refused is None,
     )
 

@@ -52,6 +52,8 @@ class Sight(NamedTuple):
     """Pods of that revision that are ready, at least."""
     leaving: int = 0
     """Pods that go because there are more than wanted, and stay if more are wanted before they went."""
+    ordered: bool = False
+    """Its user says in which order pods are replaced: those that are down need not be the first."""
     failed: tuple[FailedPod, ...] = ()
     """Pods of that revision that failed."""
     outliers: int | None = None

@@ -29,6 +29,8 @@ class Progress(NamedTuple):
     """Those of them that are ready, at least."""
     leaving: int = 0
     """Pods that go because there are more than wanted, and stay if more are wanted before they went."""
+    ordered: bool = False
+    """Its user says which pods are replaced first, whether they are ready or not: BROKEN_FIRST is void."""
 
 
 class Pod(NamedTuple):

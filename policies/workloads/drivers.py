@@ -7,7 +7,7 @@ from functools import cache
 
 from policies import workloads
 from policies.matching import never_propagated
-from policies.workloads import daemonset_driver, deployment_driver, statefulset_driver
+from policies.workloads import cloneset_driver, daemonset_driver, deployment_driver, statefulset_driver
 from policies.workloads.cluster_driver import ClusterDriver
 from policies.workloads.driver import Driver
 
@@ -15,6 +15,7 @@ _DRIVERS: Mapping[tuple[str, str], Driver] = {
     ("apps", "Deployment"): deployment_driver,
     ("apps", "StatefulSet"): statefulset_driver,
     ("apps", "DaemonSet"): daemonset_driver,
+    ("apps.kruise.io", "CloneSet"): cloneset_driver,
 }
 _FIXED = "it can't be changed once it exists"
 _RIGHTS = "what it no longer grants is to end in all clusters at once"

@@ -241,6 +241,7 @@ class Federation:
             updated=seen.updated,
             leaving=seen.leaving,
             updated_ready=max(seen.updated_ready, min(seen.updated, known.ready)),
+            ordered=seen.ordered,
             outliers=known.outliers,
         )
 

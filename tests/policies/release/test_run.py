@@ -104,6 +104,13 @@ def test_the_stable_revision_comes_first_where_pods_are_missing() -> None:
     assert play.look(2).permitted == 0
 
 
+def test_what_is_down_is_not_mended_for_nothing_where_other_pods_may_go_first() -> None:
+    for ordered, allowed in ((False, 2), (True, 0)):
+        play = Play(spec(maxUnavailable=2), {"a": 5})
+        play.see("a", ready=3, updated_ready=3, ordered=ordered)
+        assert play.look().permitted == allowed
+
+
 def test_a_step_bakes_as_long_as_it_says() -> None:
     play = Play(spec(steps=[{"updated": 1, "bakeSeconds": 60}, {"updated": "100%"}]), {"a": 5})
     assert play.look(2).phase == "Baking"

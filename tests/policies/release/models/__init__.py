@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tests.policies.release.models.cloneset import CloneSet
 from tests.policies.release.models.common import Member
 from tests.policies.release.models.daemonset import DaemonSet
 from tests.policies.release.models.deployment import Deployment
@@ -11,7 +12,7 @@ from tests.policies.release.models.statefulset import StatefulSet
 from tests.policies.release.models.whole import Whole
 
 MODELS: Mapping[str, type[Member]] = {
-    model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet, Whole)
+    model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet, CloneSet, Whole)
 }
 OF_PODS = [kind for kind, model in MODELS.items() if model is not Whole]
 """Kinds of which a cluster may hold a part."""
