@@ -1,0 +1,196 @@
+"""CloneSets of OpenKruise are released in steps, held by their partition, on real API servers and pods.
+
+The kind is OpenKruise's own; its controller is played (`e2e/clonesets.py`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
+
+import pytest
+
+from e2e.clonesets import controlled
+from e2e.fleet import CLEANED, OURS, Fleet, connected, names
+from e2e.kruise import CLONESETS, serve, serve_no_more
+from e2e.pods import Footage
+from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Kind, Web, image_of, within_bounds
+from federation.kube.ownership import entry
+from federation.kube.resources import Manifest, Resource
+from federation.sandbox.sandbox import Sandbox
+from policies.copies import RELEASE_MANAGER
+from tests.federated import eventually
+
+pytestmark = pytest.mark.timeout(300)
+
+STRATEGY = {"type": "ReCreate", "maxUnavailable": 3, "maxSurge": 1, "scatterStrategy": []}
+CLONESET = Kind(
+    CLONESETS, "replicas", "updatedReplicas", "updatedReadyReplicas", {"updateStrategy": STRATEGY}
+)
+TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
+HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
+
+
+@pytest.fixture(scope="module")
+def _served(full_sandbox: Sandbox) -> Iterator[None]:
+    """Host and members serve the kind."""
+    asyncio.run(_with(full_sandbox, serve))
+    yield
+    asyncio.run(_with(full_sandbox, serve_no_more))
+
+
+async def _with(sandbox: Sandbox, do: Callable[[Fleet, Resource], Awaitable[None]]) -> None:
+    async with connected(sandbox) as fleet:
+        await do(fleet, CLONESETS)
+
+
+@pytest.fixture
+async def web(fleet: Fleet, namespace: str, _served: None) -> AsyncIterator[Web]:
+    async with controlled(fleet.members, namespace):
+        yield Web(fleet, namespace, CLONESET)
+        await fleet.host.delete(CLONESETS, "web", namespace)
+        await eventually(partial(_is_gone, fleet, namespace), lambda: "copies are left", CLEANED)
+
+
+async def _is_gone(fleet: Fleet, namespace: str) -> bool:
+    left = [await names(member, CLONESETS, namespace, OURS) for member in fleet.members.values()]
+    return not any(left)
+
+
+async def test_a_release_goes_in_steps_and_gives_the_strategy_back(fleet: Fleet, web: Web) -> None:
+    before = await web.begin(
+        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
+    )
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        run = await web.reaches("Completed")
+    within_bounds(footage, down=2)
+    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
+    for name, member in fleet.members.items():
+        live = await member.get(CLONESETS, "web", web.namespace)
+        assert live is not None
+        assert image_of(live) == NEW
+        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+
+
+async def test_the_strategy_of_the_user_holds_within_a_step(web: Web) -> None:
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=5)
+    await web.change(NEW)
+    run = await web.reaches("AwaitingApproval")
+    for cluster in run["clusters"]:
+        live = await web.copy(cluster["name"], bool)
+        kept = SHARES[cluster["name"]] - cluster["permitted"]
+        held = {"type": "ReCreate", "maxUnavailable": 3, "maxSurge": 0, "partition": kept}
+        assert live["spec"]["updateStrategy"] == held
+
+
+async def test_the_host_shows_the_sum_while_a_batch_waits(fleet: Fleet, web: Web) -> None:
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=5)
+    await web.change(NEW)
+    await web.reaches("AwaitingApproval")
+    counted = {"replicas": 10, "readyReplicas": 10, "updatedReplicas": 5, "updatedReadyReplicas": 5}
+    await fleet.host.until(CLONESETS, "web", web.namespace, partial(_says, counted), seconds=DONE)
+
+
+def _says(counted: Manifest, live: Manifest | None) -> bool:
+    return live is not None and live.get("status", {}).items() >= counted.items()
+
+
+async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(web: Web) -> None:
+    before = await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        halted = await web.reaches("Halted")
+        assert halted["reason"] == "PodsFailed"
+        await web.is_looked_at_again()
+        assert footage.most(NEW) == 2
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=2 + 3)  # what was down already, and one at a time in each cluster
+    assert footage.most(NEW) == 2
+    for name, spec in before.items():
+        live = await web.copy(name, bool)
+        assert live["spec"]["updateStrategy"] == spec["updateStrategy"]
+
+
+async def test_a_newer_revision_takes_the_place_of_one_that_is_half_out(web: Web) -> None:
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        before = len(footage.moments)
+        await web.change(NEWER)
+        await web.reaches("AwaitingApproval", number=2)
+        await web.steer(2, approvedStep=1)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2)
+    for name in SHARES:
+        counts = [moment.at(NEW, name) for moment in footage.moments[before:]]
+        assert counts == sorted(counts, reverse=True), f"{name} was given more of what is superseded"
+    await web.is_everywhere(NEWER)
+
+
+async def test_a_mended_revision_takes_the_place_of_one_that_halted(web: Web) -> None:
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
+        await web.change(NEW, fate=CRASHES)
+        await web.reaches("Halted")
+        await web.change(NEWER)
+        await web.reaches("Completed", number=2)
+    within_bounds(footage, down=2)
+    await web.is_everywhere(NEWER)
+
+
+async def test_scaling_in_mid_batch_keeps_the_share_exactly(web: Web) -> None:
+    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        for replicas in (16, 6):
+            await web.change(NEW, replicas=replicas)
+            await web.run(1, partial(_is_scaled, replicas))
+            await eventually(partial(_are, footage.pods, replicas), lambda: str(footage.moments[-1:]), DONE)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW, {"m1": 3, "m2": 2, "m3": 1})
+
+
+def _is_scaled(replicas: int, status: Manifest) -> bool:
+    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
+    return bool(waits and status["replicas"] == replicas)
+
+
+async def _are(pods: dict[str, dict[str, tuple[str, bool]]], number: int) -> bool:
+    return sum(map(len, pods.values())) == number
+
+
+async def test_what_holds_a_batch_is_put_back_when_somebody_edits_it_in_a_member(
+    fleet: Fleet, web: Web
+) -> None:
+    await web.begin(steps=[{"updated": 2, "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        held = (await web.copy("m1", bool))["spec"]["updateStrategy"]
+        for edit in ({"maxUnavailable": 4}, {"partition": held["partition"] - 1}):
+            patch = json.dumps({"spec": {"updateStrategy": edit}})
+            await fleet.kubectl("m1", "-n", web.namespace, "patch", web.name, "--type=merge", "-p", patch)
+            await web.copy("m1", partial(_is_held, held, footage))
+        await web.is_looked_at_again()
+        await web.copy("m1", partial(_is_held, held, footage))
+    assert {cluster for cluster, *_ in footage.beyond} <= {"m1"}
+    assert footage.most(NEW, "m1") <= SHARES["m1"] - held["partition"] + 1
+
+
+def _is_held(held: Manifest, footage: Footage, live: Manifest | None) -> bool:
+    """Whether the release holds m1 as before, together with a pod that went meanwhile."""
+    if live is None:
+        return False
+    now = held | {"partition": SHARES["m1"] - footage.now(NEW, "m1")}
+    owned = entry(live["metadata"]["managedFields"], RELEASE_MANAGER) or {}
+    fields = owned.get("f:spec", {}).get("f:updateStrategy", {})
+    return live["spec"]["updateStrategy"] == now and {f"f:{name}" for name in now} <= set(fields)
