@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from policies.workloads import cloneset, daemonset, deployment, job, replicaset, service, statefulset, whole
+from policies.workloads import (
+    advanced_daemonset,
+    advanced_statefulset,
+    cloneset,
+    daemonset,
+    deployment,
+    job,
+    replicaset,
+    service,
+    statefulset,
+    whole,
+)
 from policies.workloads.workload import Copies, Copy, Health, Workload
 
 __all__ = ["Copies", "Copy", "Health", "Workload", "is_whole", "of"]
@@ -15,6 +26,8 @@ _KINDS: Mapping[tuple[str, str], Workload] = {
     ("apps", "ReplicaSet"): replicaset,
     ("apps", "StatefulSet"): statefulset,
     ("apps.kruise.io", "CloneSet"): cloneset,
+    ("apps.kruise.io", "DaemonSet"): advanced_daemonset,
+    ("apps.kruise.io", "StatefulSet"): advanced_statefulset,
     ("batch", "Job"): job,
     ("", "Service"): service,
 }

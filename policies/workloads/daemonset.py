@@ -29,7 +29,7 @@ def health(projected: Manifest) -> Health:
     desired = count(projected, "desiredNumberScheduled")
     if not observed(projected) or count(projected, "updatedNumberScheduled") < desired:
         return "Progressing"
-    return "Healthy" if _available(projected) else "Unhealthy"
+    return "Healthy" if is_available(projected) else "Unhealthy"
 
 
 def ready(projected: Manifest) -> int | None:
@@ -40,7 +40,7 @@ def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) ->
     return replicated.roll_up(copies, _COUNTERS, _JUDGMENT, generation=generation, previous=previous, now=now)
 
 
-def _available(projected: Manifest) -> bool:
+def is_available(projected: Manifest) -> bool:
     return count(projected, "numberAvailable") >= count(projected, "desiredNumberScheduled")
 
 
@@ -48,4 +48,4 @@ def _stuck(_: Manifest) -> bool:
     return False
 
 
-_JUDGMENT = Judgment(health, _available, _stuck)
+_JUDGMENT = Judgment(health, is_available, _stuck)

@@ -66,7 +66,7 @@ def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) ->
     them.
     """
     status = replicated.roll_up(
-        copies, _COUNTERS, _JUDGMENT, generation=generation, previous=previous, now=now
+        copies, _COUNTERS, JUDGMENT, generation=generation, previous=previous, now=now
     )
     return None if status is None else status | revisions(copies)
 
@@ -79,4 +79,4 @@ def _stuck(_: Manifest) -> bool:
     return False
 
 
-_JUDGMENT = Judgment(health, _available, _stuck)
+JUDGMENT = Judgment(health, _available, _stuck)
