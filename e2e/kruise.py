@@ -24,18 +24,24 @@ _DOWNLOAD = 300.0
 def definition(resource: Resource) -> Manifest:
     """Return the CustomResourceDefinition of a kind; it is kept beside the control-plane programs."""
     name = f"{resource.group}_{resource.plural}.yaml"
-    kept = binaries.cache_folder().parent / f"kruise-{VERSION}" / name
-    if not kept.is_file():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(shutil.copy(_module() / "config" / "crd" / "bases" / name, f"{kept}.draft"))
-        draft.replace(kept)
-    found: Manifest = yaml.safe_load(kept.read_text())
+    copy = kept() / name
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(shutil.copy(module() / "config" / "crd" / "bases" / name, f"{copy}.draft"))
+        draft.replace(copy)
+    found: Manifest = yaml.safe_load(copy.read_text())
     return found
 
 
-def _module() -> Path:
+def kept() -> Path:
+    """Return the folder of what was made of the module."""
+    return binaries.cache_folder().parent / f"kruise-{VERSION}"
+
+
+def module() -> Path:
+    """Return the folder of the module's source."""
     go = shutil.which("go")
-    assert go, "the definition of CloneSet is in OpenKruise's Go module: install Go (https://go.dev/dl)"
+    assert go, "OpenKruise comes as a Go module: install Go (https://go.dev/dl)"
     words = [go, "mod", "download", "-json", f"{MODULE}@{VERSION}"]
     with tempfile.TemporaryDirectory() as folder:  # outside of any module
         said = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=_DOWNLOAD)

@@ -1,24 +1,26 @@
 """CloneSets of OpenKruise are released in steps, held by their partition, on real API servers and pods.
 
-The kind is OpenKruise's own; its controller is played (`e2e/clonesets.py`).
+The kind is OpenKruise's own. Its controller is played (`e2e/clonesets.py`); in a soak it is OpenKruise.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
 
+from e2e import kruise_manager
 from e2e.clonesets import controlled
 from e2e.fleet import CLEANED, OURS, Fleet, connected, names
 from e2e.kruise import CLONESETS, serve, serve_no_more
 from e2e.pods import Footage
 from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Kind, Web, image_of, within_bounds
 from federation.kube.ownership import entry
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from federation.sandbox.sandbox import Sandbox
 from policies.copies import RELEASE_MANAGER
 from tests.federated import eventually
@@ -33,22 +35,35 @@ TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
 HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
 
 
-@pytest.fixture(scope="module")
-def _served(full_sandbox: Sandbox) -> Iterator[None]:
-    """Host and members serve the kind."""
-    asyncio.run(_with(full_sandbox, serve))
-    yield
-    asyncio.run(_with(full_sandbox, serve_no_more))
+REAL = pytest.param(True, id="OpenKruise", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])
 
 
-async def _with(sandbox: Sandbox, do: Callable[[Fleet, Resource], Awaitable[None]]) -> None:
+@pytest.fixture(scope="module", params=[pytest.param(False, id="played"), REAL])
+def real(full_sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Host and members serve the kind; whether OpenKruise itself controls it in the members."""
+    is_real: bool = request.param
+    asyncio.run(_serve(full_sandbox, is_real))
+    yield is_real
+    asyncio.run(_serve_no_more(full_sandbox, is_real))
+
+
+async def _serve(sandbox: Sandbox, is_real: bool) -> None:
     async with connected(sandbox) as fleet:
-        await do(fleet, CLONESETS)
+        await serve(fleet, CLONESETS)
+        if is_real:
+            await kruise_manager.start(fleet)
+
+
+async def _serve_no_more(sandbox: Sandbox, is_real: bool) -> None:
+    async with connected(sandbox) as fleet:
+        if is_real:
+            await kruise_manager.stop(fleet)
+        await serve_no_more(fleet, CLONESETS)
 
 
 @pytest.fixture
-async def web(fleet: Fleet, namespace: str, _served: None) -> AsyncIterator[Web]:
-    async with controlled(fleet.members, namespace):
+async def web(fleet: Fleet, namespace: str, real: bool) -> AsyncIterator[Web]:
+    async with nullcontext() if real else controlled(fleet.members, namespace):
         yield Web(fleet, namespace, CLONESET)
         await fleet.host.delete(CLONESETS, "web", namespace)
         await eventually(partial(_is_gone, fleet, namespace), lambda: "copies are left", CLEANED)
