@@ -27,7 +27,7 @@ from tests.federated import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
-STRATEGY = {"type": "ReCreate", "maxUnavailable": 3, "maxSurge": 1, "scatterStrategy": []}
+STRATEGY = {"type": "ReCreate", "maxUnavailable": 3, "maxSurge": 1, "paused": False, "scatterStrategy": []}
 CLONESET = Kind(
     CLONESETS, "replicas", "updatedReplicas", "updatedReadyReplicas", {"updateStrategy": STRATEGY}
 )
