@@ -9,6 +9,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec
+from policies.matching import group_of
+from policies.workloads import drivers
 from policies.workloads.driver import Part
 
 _ECHO = re.compile(r"(?P<revision>[^/]+)(/all|/(?P<updated>\d+)(-(?P<outliers>\d+))?)?")
@@ -129,13 +131,13 @@ def permitted(spec: RolloutSpec, cluster: RolloutCluster) -> Permission:
             if cluster.base_permitted is None:
                 return Permission(base)
             return Permission(
-                base, cluster.base_permitted, replicas=cluster.replicas, outliers=cluster.base_outliers
+                base, cluster.base_permitted, replicas=_pods(spec, cluster), outliers=cluster.base_outliers
             )
         case "Releasing":
             return Permission(
                 spec.target_revision,
                 cluster.permitted,
-                replicas=cluster.replicas,
+                replicas=_pods(spec, cluster),
                 outliers=cluster.outliers,
             )
         case "Released":
@@ -144,3 +146,10 @@ def permitted(spec: RolloutSpec, cluster: RolloutCluster) -> Permission:
             return Permission(spec.stable_revision, None, cluster.max_unavailable)
         case "Restored":
             return Permission(spec.stable_revision)
+
+
+def _pods(spec: RolloutSpec, cluster: RolloutCluster) -> int | None:
+    """Return how many pods there are to be, where a release counts pods."""
+    workload = spec.workload_ref
+    counted = drivers.units(group_of(workload.api_version), workload.kind) == "pods"
+    return cluster.replicas if counted else None

@@ -6,7 +6,8 @@ import pytest
 
 from policies import workloads
 from policies.api.meta import Manifest
-from policies.release.permission import Permission
+from policies.api.rollout import RolloutCluster, RolloutSpec
+from policies.release.permission import Permission, permitted
 from policies.rendering import Rendered, held
 from policies.workloads import drivers
 from policies.workloads.cluster_driver import ClusterDriver
@@ -51,6 +52,20 @@ def test_a_kind_that_is_never_released_in_steps_says_why(group: str, kind: str) 
 @pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"])
 def test_a_kind_whose_pods_are_counted_is_never_released_by_cluster(kind: str) -> None:
     assert not isinstance(drivers.of("apps", kind), ClusterDriver)
+
+
+def test_what_counts_clusters_says_nothing_of_replicas() -> None:
+    workload = {"apiVersion": "apps.kruise.io/v1beta1", "kind": "StatefulSet", "plural": "statefulsets"}
+    run = RolloutSpec.model_validate(
+        {
+            "workloadRef": workload | {"name": "web"},
+            "targetRevision": "v2",
+            "stableRevision": "v1",
+            "strategy": {"batches": 1},
+        }
+    )
+    cluster = RolloutCluster(name="m1", state="Releasing", replicas=1, permitted=1)
+    assert permitted(run, cluster) == Permission("v2", 1)
 
 
 def progress(group: str, kind: str, manifest: Manifest) -> Progress:
