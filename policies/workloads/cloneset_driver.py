@@ -8,27 +8,41 @@ both directions. How many pods go at a time is the user's own `maxUnavailable`, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from policies.api.meta import Manifest
-from policies.workloads.driver import History, Part, Pod, Progress, in_proportion
-from policies.workloads.replicated import count, observed, wanted
-
-FIELDS: Sequence[str] = ("updateStrategy",)
-DELETES = False
-BY_DELETION = False
-BROKEN_FIRST = True
-BROKEN_BESIDE = False
-POD_LABEL = "pod-template-hash"
-"""The label `controller-revision-hash` is a whole name or a hash, by a feature gate; this one is a hash."""
-HISTORY: History | None = None
+from policies.workloads.driver import Driver, Part, Progress
+from policies.workloads.replicated import count, observed
 
 
-def hold(manifest: Manifest, part: Part, replicas: int) -> Manifest:
-    """Return the fields that let `part` of the pods be at the template, and no more."""
-    kept = max(0, replicas - part.updated)
-    scaled_there = "replicas" not in manifest["spec"]
-    return _rolling(manifest, partition=_share(kept, replicas) if scaled_there else kept)
+class CloneSetDriver(Driver):
+    """CloneSets; the partition is written together with the replicas."""
+
+    FIELDS = ("updateStrategy",)
+    POD_LABEL = "pod-template-hash"
+    """`controller-revision-hash` is a whole name or a hash, by a feature gate; this one is a hash."""
+
+    def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
+        """Return the fields that let `part` of the pods be at the template, and no more."""
+        kept = max(0, replicas - part.updated)
+        scaled_there = "replicas" not in manifest["spec"]
+        return _rolling(manifest, partition=_share(kept, replicas) if scaled_there else kept)
+
+    def return_to(self, manifest: Manifest, max_unavailable: int, /) -> Manifest:
+        return _rolling(manifest, partition=0, maxUnavailable=max(1, max_unavailable))
+
+    def progress(self, projected: Manifest, /) -> Progress:
+        return Progress(
+            observed=observed(projected),
+            total=count(projected, "replicas"),
+            ready=count(projected, "readyReplicas"),
+            updated=count(projected, "updatedReplicas"),
+            updated_ready=count(projected, "updatedReadyReplicas"),
+            ordered=projected["spec"].get("ordered", False),
+        )
+
+    def newest(self, projected: Manifest, /) -> str | None:
+        """Return the hash, which is the last part of the revision's name; empty before one is told."""
+        revision: str = projected["status"].get("updateRevision", "")
+        return revision.rpartition("-")[2]
 
 
 def _share(kept: int, replicas: int) -> int | str:
@@ -37,11 +51,6 @@ def _share(kept: int, replicas: int) -> int | str:
     """
     share = 100 * kept // max(1, replicas)
     return f"{share}%" if -(-share * replicas // 100) == kept else kept
-
-
-def return_to(manifest: Manifest, max_unavailable: int) -> Manifest:
-    """Return the fields that bring all pods to the template with so many down at a time."""
-    return _rolling(manifest, partition=0, maxUnavailable=max(1, max_unavailable))
 
 
 def _rolling(manifest: Manifest, **bounds: int | str) -> Manifest:
@@ -71,55 +80,3 @@ def _is_said(rule: object) -> bool:
     if isinstance(rule, dict):
         return any(rule.values())
     return rule is not False and rule not in (None, "", [])
-
-
-def replicas(placed: int | None, projected: Manifest | None) -> int | None:
-    return wanted(projected) if placed is None and projected is not None else placed
-
-
-def resized(part: Part, former: int, replicas: int) -> Part:
-    """The partition is written together with the replicas."""
-    return Part(in_proportion(part.updated, former, replicas))
-
-
-def counted(part: Part, updated: int, _: int | None) -> Part:
-    """No more come of themselves; what is there is counted all the same."""
-    return Part(max(part.updated, updated))
-
-
-def stopped(part: Part) -> Part:
-    """It goes on to what it was permitted until the next revision is written."""
-    return part
-
-
-def progress(projected: Manifest) -> Progress:
-    return Progress(
-        observed=observed(projected),
-        total=count(projected, "replicas"),
-        ready=count(projected, "readyReplicas"),
-        updated=count(projected, "updatedReplicas"),
-        updated_ready=count(projected, "updatedReadyReplicas"),
-        ordered=projected["spec"].get("ordered", False),
-    )
-
-
-def newest(projected: Manifest) -> str | None:
-    """Return the hash, which is the last part of the revision's name; empty before one is told."""
-    revision: str = projected["status"].get("updateRevision", "")
-    return revision.rpartition("-")[2]
-
-
-def number(_: Manifest) -> int:
-    raise AssertionError("the status says which template is the present one")
-
-
-def outliers(_: Sequence[Pod], __: Part, ___: Manifest) -> int:
-    return 0
-
-
-def obstacles(_: Sequence[Pod], __: Part | None, ___: int) -> Sequence[Pod]:
-    return ()
-
-
-def leftovers(_: Sequence[Pod], __: Part | None, ___: Manifest) -> Sequence[Pod]:
-    return ()

@@ -14,100 +14,78 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import History, Part, Pod, Progress
+from policies.workloads.driver import Driver, History, Part, Pod, Progress, proven
 from policies.workloads.replicated import count, observed, reported
 
-FIELDS: Sequence[str] = ("updateStrategy",)
-DELETES = True
-BY_DELETION = True
-BROKEN_FIRST = True
-BROKEN_BESIDE = True
-POD_LABEL = "controller-revision-hash"
-HISTORY: History | None = History("apps", "ControllerRevision", "controllerrevisions")
 
+class DaemonSetDriver(Driver):
+    """DaemonSets, whose nodes may come and go."""
 
-def hold(_: Manifest, __: Part, ___: int) -> Manifest:
-    """Return the strategy by which the DaemonSet's controller replaces no pod, however many may go."""
-    return {"updateStrategy": {"type": "OnDelete"}}
+    FIELDS = ("updateStrategy",)
+    DELETES = True
+    BY_DELETION = True
+    BROKEN_BESIDE = True
+    POD_LABEL = "controller-revision-hash"
+    HISTORY = History("apps", "ControllerRevision", "controllerrevisions")
 
+    def hold(self, _: Manifest, __: Part, ___: int, /) -> Manifest:
+        """Return the strategy by which the DaemonSet's controller replaces no pod, however many may go."""
+        return {"updateStrategy": {"type": "OnDelete"}}
 
-def return_to(_: Manifest, max_unavailable: int) -> Manifest:
-    """Return the strategy that brings all pods to the template with so many down at a time.
+    def return_to(self, _: Manifest, max_unavailable: int, /) -> Manifest:
+        """Surging, if the manifest has it, would leave no pod down but two on a node."""
+        bounds = {"maxUnavailable": max(1, max_unavailable), "maxSurge": 0}
+        return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": bounds}}
 
-    It is said outright: surging, if the manifest has it, would leave no pod down but two on a node.
-    """
-    bounds = {"maxUnavailable": max(1, max_unavailable), "maxSurge": 0}
-    return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": bounds}}
+    def replicas(self, _: int | None, projected: Manifest | None, /) -> int | None:
+        """The member's nodes say how many."""
+        if projected is None or not reported(projected):
+            return None
+        return count(projected, "desiredNumberScheduled")
 
+    def resized(self, part: Part, former: int, replicas: int, /) -> Part:
+        """Count every node that went as one of the present template: if it wasn't, the pods that are there
+        tell.
 
-def replicas(_: int | None, projected: Manifest | None) -> int | None:
-    """The member's nodes say how many."""
-    if projected is None or not reported(projected):
-        return None
-    return count(projected, "desiredNumberScheduled")
+        A node that comes is counted with its pod. A part is never more than there are nodes, also where
+        nobody knew how many.
+        """
+        gone = max(0, former - replicas)
+        return Part(min(replicas, max(0, part.updated - gone)))
 
+    def stopped(self, part: Part, /) -> Part:
+        """It comes to its end: no count tells how many pods were deleted for it that still stand."""
+        return part
 
-def resized(part: Part, former: int, replicas: int) -> Part:
-    """Count every node that went as one of the present template: if it wasn't, the pods that are there tell.
+    def progress(self, projected: Manifest, /) -> Progress:
+        total, ready = count(projected, "currentNumberScheduled"), count(projected, "numberReady")
+        updated = count(projected, "updatedNumberScheduled")
+        return Progress(
+            observed=observed(projected),
+            total=total,
+            ready=ready,
+            updated=updated,
+            updated_ready=proven(total, ready, updated),
+        )
 
-    A node that comes is counted with its pod. A part is never more than there are nodes, also where nobody
-    knew how many.
-    """
-    gone = max(0, former - replicas)
-    return Part(min(replicas, max(0, part.updated - gone)))
+    def number(self, past: Manifest, /) -> int:
+        """A template that comes back is numbered anew."""
+        revision: int = past["revision"]
+        return revision
 
+    def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
+        """Return the old pods that may go now, those that are not ready first.
 
-def counted(part: Part, updated: int, _: int | None) -> Part:
-    """Pods come of themselves on nodes that do."""
-    return Part(max(part.updated, updated))
+        So many old pods have to stay as were not permitted: whoever deleted the others, and whether what
+        takes their place is there yet, the answer is the same when it is asked for again.
+        """
+        if part is None:
+            return ()
+        old = [pod for pod in pods if not pod.newest and not pod.leaving]
+        new = sum(pod.newest and not pod.leaving for pod in pods)
+        may_go = max(0, min(len(old) - (replicas - part.updated), part.updated - new))
+        return sorted(old, key=lambda pod: (pod.ready, pod.name))[:may_go]
 
-
-def stopped(part: Part) -> Part:
-    """What was begun comes to its end: no count tells how many pods were deleted for it that still stand."""
-    return part
-
-
-def progress(projected: Manifest) -> Progress:
-    """Count as new and ready what can't be old: a DaemonSet's status does not tell the two apart."""
-    total, ready = count(projected, "currentNumberScheduled"), count(projected, "numberReady")
-    updated = count(projected, "updatedNumberScheduled")
-    return Progress(
-        observed=observed(projected),
-        total=total,
-        ready=ready,
-        updated=updated,
-        updated_ready=max(0, ready - (total - updated)),
-    )
-
-
-def newest(_: Manifest) -> str | None:
-    return None
-
-
-def number(past: Manifest) -> int:
-    """A template that comes back is numbered anew."""
-    revision: int = past["revision"]
-    return revision
-
-
-def outliers(_: Sequence[Pod], __: Part, ___: Manifest) -> int:
-    return 0
-
-
-def obstacles(pods: Sequence[Pod], part: Part | None, replicas: int) -> Sequence[Pod]:
-    """Return the old pods that may go now, those that are not ready first.
-
-    So many old pods have to stay as were not permitted: whoever deleted the others, and whether what takes
-    their place is there yet, the answer is the same when it is asked for again.
-    """
-    if part is None:
-        return ()
-    old = [pod for pod in pods if not pod.newest and not pod.leaving]
-    new = sum(pod.newest and not pod.leaving for pod in pods)
-    may_go = max(0, min(len(old) - (replicas - part.updated), part.updated - new))
-    return sorted(old, key=lambda pod: (pod.ready, pod.name))[:may_go]
-
-
-def leftovers(pods: Sequence[Pod], part: Part | None, projected: Manifest) -> Sequence[Pod]:
-    """Return those that go for what was begun."""
-    return obstacles(pods, part, replicas(None, projected) or 0)
+    def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
+        """Return those that go for what was begun."""
+        return self.obstacles(pods, part, self.replicas(None, projected) or 0)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import ClassVar, NamedTuple
 
 from policies.api.meta import Manifest
+from policies.workloads.replicated import wanted
 
 
 class Part(NamedTuple):
@@ -55,71 +57,85 @@ class History(NamedTuple):
     plural: str
 
 
-class Driver(Protocol):
-    """One kind. All fields are of the object's `spec`."""
+class Driver(ABC):
+    """One kind, and what most kinds have in common. All fields are of the object's `spec`."""
 
-    FIELDS: Sequence[str]
+    FIELDS: ClassVar[Sequence[str]]
     """The fields a release takes over; at its end they are the template's again."""
-    DELETES: bool
-    """It may name obstacles and leftovers."""
-    BY_DELETION: bool
-    """A pod that is held goes by our deletion alone: nobody else brings about what is permitted."""
-    BROKEN_FIRST: bool
-    """Of the pods to replace, those that are not ready go first, whoever decides it."""
-    BROKEN_BESIDE: bool
-    """On the way back they go beside those that `max_unavailable` lets go, whatever it is."""
-    POD_LABEL: str
+    POD_LABEL: ClassVar[str]
     """The label of a pod that tells its template from others; empty for kinds released by cluster."""
-    HISTORY: History | None
+    HISTORY: ClassVar[History | None] = None
     """Where the value of that label is found by `number`, for kinds whose status does not say it."""
+    BROKEN_FIRST: ClassVar[bool] = True
+    """Of the pods to replace, those that are not ready go first, whoever decides it."""
+    BROKEN_BESIDE: ClassVar[bool] = False
+    """On the way back they go beside those that `max_unavailable` lets go, whatever it is."""
+    DELETES: ClassVar[bool] = False
+    """It may name obstacles and leftovers."""
+    BY_DELETION: ClassVar[bool] = False
+    """A pod that is held goes by our deletion alone: nobody else brings about what is permitted."""
 
+    @abstractmethod
     def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
         """Return the fields that let so many of the pods be at the manifest's template, whatever happens.
 
         :param replicas: pods wanted in the cluster.
         """
 
+    @abstractmethod
     def return_to(self, manifest: Manifest, max_unavailable: int, /) -> Manifest:
-        """Return the fields that bring all pods to the manifest's template, so many down at a time."""
+        """Return the fields that bring all pods to the manifest's template, so many down at a time.
+
+        They are said outright, also where the manifest leaves them out: what holds it must end in this write.
+        """
+
+    @abstractmethod
+    def progress(self, projected: Manifest, /) -> Progress:
+        """Count the pods of a projected copy."""
 
     def replicas(self, placed: int | None, projected: Manifest | None, /) -> int | None:
         """Return how many pods are wanted in a cluster, None when nobody knows.
 
         :param placed: what was decided on the host; None where the cluster decides.
         """
+        return wanted(projected) if placed is None and projected is not None else placed
 
     def resized(self, part: Part, former: int, replicas: int, /) -> Part:
         """Carry a part over to another number of replicas, as it will be once both are written."""
+        return Part(in_proportion(part.updated, former, replicas))
 
     def counted(self, part: Part, updated: int, outliers: int | None, /) -> Part:
-        """Carry a part over to what is seen of a cluster that holds it.
+        """Carry a part over to what is seen of a cluster that holds it: more may have come of themselves.
 
         :param updated: pods of the template.
         :param outliers: as of `outliers`; None when they were not counted.
         """
+        return Part(max(part.updated, updated))
 
     def stopped(self, part: Part, /) -> Part:
         """Return the part of a revision that a newer one supersedes: no more pods are to go to it, if that
-        can be had.
+        can be had; else it goes on until the next revision is written.
         """
-
-    def progress(self, projected: Manifest, /) -> Progress:
-        """Count the pods of a projected copy."""
+        return part
 
     def newest(self, projected: Manifest, /) -> str | None:
         """Return the value of POD_LABEL for the template that a copy has now; None: the history tells."""
+        return None
 
     def number(self, past: Manifest, /) -> int:
         """Return the place of an object of the history; the greatest is of the present template."""
+        raise NotImplementedError
 
     def outliers(self, newest: Sequence[Pod], part: Part, projected: Manifest, /) -> int:
         """Count the pods of the present template that the partition does not cover, or that may come."""
+        return 0
 
     def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
         """Return the pods that have to be deleted for the others to go on: the kind's controller won't.
 
         :param part: what the cluster may hold; None when all pods go to the template.
         """
+        return ()
 
     def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
         """Return the pods that an earlier release left behind and that have to be deleted before the next:
@@ -127,6 +143,14 @@ class Driver(Protocol):
 
         :param part: how much of what it holds the cluster may hold, `stopped`; None for all.
         """
+        return ()
+
+
+def proven(total: int, ready: int, updated: int) -> int:
+    """Return how many pods of the template are ready at least, where ready ones are not told apart: those
+    that can't be old.
+    """
+    return max(0, ready - (total - updated))
 
 
 def in_proportion(count: int, former: int, replicas: int) -> int:

@@ -7,15 +7,18 @@ from functools import cache
 
 from policies import workloads
 from policies.matching import never_propagated
-from policies.workloads import cloneset_driver, daemonset_driver, deployment_driver, statefulset_driver
+from policies.workloads.cloneset_driver import CloneSetDriver
 from policies.workloads.cluster_driver import ClusterDriver
+from policies.workloads.daemonset_driver import DaemonSetDriver
+from policies.workloads.deployment_driver import DeploymentDriver
 from policies.workloads.driver import Driver
+from policies.workloads.statefulset_driver import StatefulSetDriver
 
 _DRIVERS: Mapping[tuple[str, str], Driver] = {
-    ("apps", "Deployment"): deployment_driver,
-    ("apps", "StatefulSet"): statefulset_driver,
-    ("apps", "DaemonSet"): daemonset_driver,
-    ("apps.kruise.io", "CloneSet"): cloneset_driver,
+    ("apps", "Deployment"): DeploymentDriver(),
+    ("apps", "StatefulSet"): StatefulSetDriver(),
+    ("apps", "DaemonSet"): DaemonSetDriver(),
+    ("apps.kruise.io", "CloneSet"): CloneSetDriver(),
 }
 _FIXED = "it can't be changed once it exists"
 _RIGHTS = "what it no longer grants is to end in all clusters at once"

@@ -16,29 +16,92 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import History, Part, Pod, Progress
+from policies.workloads.driver import Driver, Part, Pod, Progress, proven
 from policies.workloads.replicated import count, observed, wanted
 
-FIELDS: Sequence[str] = ("updateStrategy",)
-DELETES = True
-BY_DELETION = False
-BROKEN_FIRST = False
-BROKEN_BESIDE = True
-POD_LABEL = "controller-revision-hash"
-HISTORY: History | None = None
 
+class StatefulSetDriver(Driver):
+    """StatefulSets, OrderedReady and Parallel."""
 
-def hold(manifest: Manifest, part: Part, replicas: int) -> Manifest:
-    """Return the partition that covers `part`, outliers aside.
+    FIELDS = ("updateStrategy",)
+    DELETES = True
+    BROKEN_FIRST = False
+    BROKEN_BESIDE = True
+    POD_LABEL = "controller-revision-hash"
 
-    Where the cluster scales its pods itself, those that it adds are of the template until the next write.
-    """
-    return _rolling(_partition(part, manifest["spec"].get("replicas", replicas)))
+    def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
+        """Return the partition that covers `part`, outliers aside.
 
+        Where the cluster scales its pods itself, those that it adds are of the template until the next write.
+        """
+        return _rolling(_partition(part, manifest["spec"].get("replicas", replicas)))
 
-def return_to(_: Manifest, __: int) -> Manifest:
-    """Return the fields that bring all pods to the template, one at a time; that is said outright."""
-    return _rolling(0)
+    def return_to(self, _: Manifest, __: int, /) -> Manifest:
+        """They go one at a time."""
+        return _rolling(0)
+
+    def resized(self, part: Part, former: int, replicas: int, /) -> Part:
+        """Pods come and go at the end, which is where those of the template are, outliers aside.
+
+        When all could be of the template, its controller may make those that come of it, wherever the
+        partition is.
+        """
+        if replicas >= former:
+            updated = replicas if part.updated >= former else part.updated
+            return Part(updated, outliers=updated)
+        left = max(0, part.updated - part.outliers - (former - replicas))
+        outliers = min(part.outliers, replicas - left)
+        return Part(left + outliers, outliers)
+
+    def counted(self, part: Part, updated: int, outliers: int | None, /) -> Part:
+        """Count the outliers that are there, and leave the partition where it is."""
+        covered = part.updated - part.outliers
+        found = part.outliers if outliers is None else outliers
+        uncounted = max(0, updated - covered - found)
+        return Part(covered + found + uncounted, found + uncounted)
+
+    def stopped(self, part: Part, /) -> Part:
+        """A partition that covers none."""
+        return Part(part.updated, outliers=part.updated)
+
+    def progress(self, projected: Manifest, /) -> Progress:
+        """Count as new and ready what can't be old: a StatefulSet's status does not tell the two apart.
+
+        Pods that are too many go from the end: they count as if they were of the template, and gone.
+        """
+        total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
+        updated = count(projected, "updatedReplicas")
+        too_many = max(0, total - wanted(projected))
+        return Progress(
+            observed=observed(projected),
+            total=total,
+            ready=ready,
+            updated=max(0, updated - too_many),
+            updated_ready=proven(total, ready - too_many, updated),
+            leaving=too_many,
+        )
+
+    def newest(self, projected: Manifest, /) -> str | None:
+        revision: str = projected["status"].get("updateRevision", "")
+        return revision
+
+    def outliers(self, newest: Sequence[Pod], part: Part, projected: Manifest, /) -> int:
+        """Count those that leave, too: until they are gone they are of the template."""
+        if _all_made_of_it(projected):
+            return part.outliers
+        partition: int = projected["spec"].get("partition", 0)
+        return sum(pod.ordinal < partition for pod in newest)
+
+    def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
+        partition = _partition(part, replicas)
+        return [pod for pod in _down(pods) if pod.ordinal >= partition and not pod.newest]
+
+    def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
+        """A part is stopped: what is deleted of it comes back at the revision before, if there is one."""
+        if part is None:
+            own: int = projected["spec"].get("partition", 0)
+            return [pod for pod in _down(pods) if pod.ordinal >= own and not pod.newest]
+        return [] if _all_made_of_it(projected) else [pod for pod in _down(pods) if pod.newest]
 
 
 def _rolling(partition: int) -> Manifest:
@@ -47,85 +110,6 @@ def _rolling(partition: int) -> Manifest:
 
 def _partition(part: Part | None, replicas: int) -> int:
     return 0 if part is None else max(0, replicas - (part.updated - part.outliers))
-
-
-def replicas(placed: int | None, projected: Manifest | None) -> int | None:
-    return wanted(projected) if placed is None and projected is not None else placed
-
-
-def resized(part: Part, former: int, replicas: int) -> Part:
-    """Pods come and go at the end, which is where those of the template are, outliers aside.
-
-    When all could be of the template, its controller may make those that come of it, wherever the partition
-    is.
-    """
-    if replicas >= former:
-        updated = replicas if part.updated >= former else part.updated
-        return Part(updated, outliers=updated)
-    left = max(0, part.updated - part.outliers - (former - replicas))
-    outliers = min(part.outliers, replicas - left)
-    return Part(left + outliers, outliers)
-
-
-def counted(part: Part, updated: int, outliers: int | None) -> Part:
-    """Count the outliers that are there, and leave the partition where it is."""
-    covered = part.updated - part.outliers
-    found = part.outliers if outliers is None else outliers
-    uncounted = max(0, updated - covered - found)
-    return Part(covered + found + uncounted, found + uncounted)
-
-
-def stopped(part: Part) -> Part:
-    """A partition that covers none."""
-    return Part(part.updated, outliers=part.updated)
-
-
-def progress(projected: Manifest) -> Progress:
-    """Count as new and ready what can't be old: a StatefulSet's status does not tell the two apart.
-
-    Pods that are too many go from the end: they count as if they were of the template, and gone.
-    """
-    total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
-    updated = count(projected, "updatedReplicas")
-    too_many = max(0, total - wanted(projected))
-    return Progress(
-        observed=observed(projected),
-        total=total,
-        ready=ready,
-        updated=max(0, updated - too_many),
-        updated_ready=max(0, ready - too_many - (total - updated)),
-        leaving=too_many,
-    )
-
-
-def newest(projected: Manifest) -> str | None:
-    revision: str = projected["status"].get("updateRevision", "")
-    return revision
-
-
-def number(_: Manifest) -> int:
-    raise AssertionError("the status of a StatefulSet says which pods are of its template")
-
-
-def outliers(newest: Sequence[Pod], part: Part, projected: Manifest) -> int:
-    """Count those that leave, too: until they are gone they are of the template."""
-    if _all_made_of_it(projected):
-        return part.outliers
-    partition: int = projected["spec"].get("partition", 0)
-    return sum(pod.ordinal < partition for pod in newest)
-
-
-def obstacles(pods: Sequence[Pod], part: Part | None, replicas: int) -> Sequence[Pod]:
-    partition = _partition(part, replicas)
-    return [pod for pod in _down(pods) if pod.ordinal >= partition and not pod.newest]
-
-
-def leftovers(pods: Sequence[Pod], part: Part | None, projected: Manifest) -> Sequence[Pod]:
-    """A part is stopped: what is deleted of it comes back at the revision before, if there still is one."""
-    if part is None:
-        own: int = projected["spec"].get("partition", 0)
-        return [pod for pod in _down(pods) if pod.ordinal >= own and not pod.newest]
-    return [] if _all_made_of_it(projected) else [pod for pod in _down(pods) if pod.newest]
 
 
 def _all_made_of_it(projected: Manifest) -> bool:

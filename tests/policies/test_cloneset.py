@@ -8,9 +8,11 @@ import pytest
 
 from policies import workloads
 from policies.api.meta import Manifest
-from policies.workloads import Copy, cloneset_driver
+from policies.workloads import Copy
+from policies.workloads.cloneset_driver import CloneSetDriver
 from policies.workloads.driver import Part
 
+DRIVER = CloneSetDriver()
 CLONESET = workloads.of("apps.kruise.io", "CloneSet")
 NOW = "2026-02-02T00:00:00Z"
 OVERDUE = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}
@@ -133,41 +135,41 @@ IN_PLACE = {"type": "InPlaceIfPossible", "inPlaceUpdateStrategy": {"gracePeriodS
 def test_a_batch_is_held_by_the_partition_and_nothing_else_of_the_strategy_is_lost(
     strategy: Manifest | None, held: Manifest
 ) -> None:
-    fields = cloneset_driver.hold(manifest(strategy), Part(4), 10)
+    fields = DRIVER.hold(manifest(strategy), Part(4), 10)
     assert fields == {"updateStrategy": held | {"partition": 6, "maxSurge": 0}}
-    assert set(fields) == set(cloneset_driver.FIELDS)
+    assert set(fields) == set(DRIVER.FIELDS)
 
 
 @pytest.mark.parametrize("of", range(1, 101))
 def test_where_the_cluster_scales_its_pods_the_partition_is_a_share(of: int) -> None:
     manifest = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "spec": {}}
     for updated in range(of + 1):
-        strategy = cloneset_driver.hold(manifest, Part(updated), of)["updateStrategy"]
+        strategy = DRIVER.hold(manifest, Part(updated), of)["updateStrategy"]
         assert -(-int(strategy["partition"].removesuffix("%")) * of // 100) == of - updated
 
 
 def test_a_cluster_that_may_have_all_keeps_none_back() -> None:
     for updated in (10, 12):
-        held = cloneset_driver.hold(manifest(), Part(updated), 10)
+        held = DRIVER.hold(manifest(), Part(updated), 10)
         assert held["updateStrategy"]["partition"] == 0
 
 
 def test_the_way_back_is_for_all_pods_and_as_fast_as_it_may() -> None:
     user = IN_PLACE | {"partition": 3, "maxUnavailable": 1, "maxSurge": 1}
     wanted = IN_PLACE | {"partition": 0, "maxUnavailable": 4, "maxSurge": 0}
-    assert cloneset_driver.return_to(manifest(user), 4) == {"updateStrategy": wanted}
-    assert cloneset_driver.return_to(manifest(), 0)["updateStrategy"]["maxUnavailable"] == 1
+    assert DRIVER.return_to(manifest(user), 4) == {"updateStrategy": wanted}
+    assert DRIVER.return_to(manifest(), 0)["updateStrategy"]["maxUnavailable"] == 1
 
 
 def test_later_versions_have_the_rules_a_level_deeper() -> None:
     user = {"rollingUpdate": {"podUpdatePolicy": "InPlaceIfPossible", "maxSurge": 1, "paused": True}}
     rolling = {"podUpdatePolicy": "InPlaceIfPossible", "maxSurge": 0, "partition": 6}
-    held = cloneset_driver.hold(manifest(user, "v1beta1"), Part(4), 10)
+    held = DRIVER.hold(manifest(user, "v1beta1"), Part(4), 10)
     assert held == {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
 
 
 def test_pods_are_counted_as_the_status_says() -> None:
-    seen = cloneset_driver.progress(CLONESET.project(live(counts(3, 4))))
+    seen = DRIVER.progress(CLONESET.project(live(counts(3, 4))))
     assert (seen.total, seen.ready, seen.updated, seen.updated_ready) == (5, 4, 3, 2)
     assert seen.observed
     assert not seen.ordered
@@ -184,15 +186,15 @@ def test_pods_are_counted_as_the_status_says() -> None:
 )
 def test_where_the_user_says_which_pods_go_first_those_that_are_down_need_not(strategy: Manifest) -> None:
     projected = CLONESET.project(live(counts(), updateStrategy=strategy))
-    assert cloneset_driver.progress(projected).ordered
+    assert DRIVER.progress(projected).ordered
 
 
 def test_the_present_template_is_known_by_the_hash_of_its_revision() -> None:
-    assert cloneset_driver.newest(CLONESET.project(live(counts()))) == "77d9"
-    assert cloneset_driver.newest(CLONESET.project(live())) == ""
+    assert DRIVER.newest(CLONESET.project(live(counts()))) == "77d9"
+    assert DRIVER.newest(CLONESET.project(live())) == ""
 
 
 @pytest.mark.parametrize(("former", "replicas", "updated"), [(20, 8, 4), (8, 20, 10), (10, 0, 0), (0, 10, 0)])
 def test_scaling_keeps_the_share(former: int, replicas: int, updated: int) -> None:
     part = Part(former // 2)
-    assert cloneset_driver.resized(part, former, replicas) == Part(updated)
+    assert DRIVER.resized(part, former, replicas) == Part(updated)

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.api.meta import Manifest
-from policies.workloads import daemonset, daemonset_driver, drivers
+from policies.workloads import daemonset, drivers
+from policies.workloads.daemonset_driver import DaemonSetDriver
 from policies.workloads.driver import Part, Pod, Progress
+
+DRIVER = drivers.required("apps", "DaemonSet")
 
 
 def web(**spec: Any) -> Manifest:
@@ -38,7 +41,7 @@ def names(chosen: Sequence[Pod]) -> str:
 
 
 def test_daemonsets_are_released_in_steps() -> None:
-    assert drivers.of("apps", "DaemonSet") is daemonset_driver
+    assert isinstance(DRIVER, DaemonSetDriver)
 
 
 SURGING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
@@ -47,14 +50,14 @@ SURGING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxS
 @pytest.mark.parametrize("strategy", [{}, {"updateStrategy": SURGING}, {"minReadySeconds": 30}])
 @pytest.mark.parametrize("part", [Part(1), Part(5), Part(10)])
 def test_whatever_is_permitted_its_own_controller_replaces_nothing(part: Part, strategy: Manifest) -> None:
-    held = daemonset_driver.hold(web(**strategy), part, 10)
+    held = DRIVER.hold(web(**strategy), part, 10)
     assert held == {"updateStrategy": {"type": "OnDelete"}}
-    assert held.keys() == set(daemonset_driver.FIELDS)
+    assert held.keys() == set(DRIVER.FIELDS)
 
 
 @pytest.mark.parametrize(("asked", "bound"), [(0, 1), (1, 1), (3, 3)])
 def test_on_the_way_back_the_bound_is_said_outright(asked: int, bound: int) -> None:
-    returning = daemonset_driver.return_to(web(updateStrategy=SURGING), asked)
+    returning = DRIVER.return_to(web(updateStrategy=SURGING), asked)
     bounds = {"maxUnavailable": bound, "maxSurge": 0}
     assert returning == {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": bounds}}
 
@@ -70,7 +73,7 @@ def test_on_the_way_back_the_bound_is_said_outright(asked: int, bound: int) -> N
     ids=["no copy", "no status", "no nodes", "nodes"],
 )
 def test_the_nodes_say_how_many_pods_are_wanted(copy: Manifest | None, replicas: int | None) -> None:
-    assert daemonset_driver.replicas(7, copy) == replicas
+    assert DRIVER.replicas(7, copy) == replicas
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_the_nodes_say_how_many_pods_are_wanted(copy: Manifest | None, replicas:
 def test_a_node_that_goes_is_counted_as_new_and_one_that_comes_when_its_pod_is_seen(
     updated: int, former: int, replicas: int, carried: int
 ) -> None:
-    assert daemonset_driver.resized(Part(updated), former, replicas) == Part(carried)
+    assert DRIVER.resized(Part(updated), former, replicas) == Part(carried)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +118,13 @@ def test_a_node_that_goes_is_counted_as_new_and_one_that_comes_when_its_pod_is_s
     ids=["nothing told", "not seen yet", "one missing, one not ready", "many not ready"],
 )
 def test_new_pods_count_as_ready_when_they_can_be_no_old_ones(copy: Manifest, seen: Progress) -> None:
-    assert daemonset_driver.progress(copy) == seen
+    assert DRIVER.progress(copy) == seen
 
 
 def test_the_history_tells_the_present_template_by_its_revision() -> None:
     past = [{"metadata": {"name": "a"}, "revision": 3}, {"metadata": {"name": "b"}, "revision": 2}]
-    assert daemonset_driver.newest(live()) is None
-    assert max(past, key=daemonset_driver.number)["metadata"]["name"] == "a"
+    assert DRIVER.newest(live()) is None
+    assert max(past, key=DRIVER.number)["metadata"]["name"] == "a"
 
 
 @pytest.mark.parametrize(
@@ -168,11 +171,11 @@ def test_the_history_tells_the_present_template_by_its_revision() -> None:
 def test_so_many_old_pods_stay_as_were_not_permitted(
     there: str, updated: int, replicas: int, go: str
 ) -> None:
-    assert names(daemonset_driver.obstacles(pods(there), Part(updated), replicas)) == go
+    assert names(DRIVER.obstacles(pods(there), Part(updated), replicas)) == go
 
 
 def test_without_a_part_its_own_controller_replaces_them() -> None:
-    assert list(daemonset_driver.obstacles(pods("o o! n"), None, 3)) == []
+    assert list(DRIVER.obstacles(pods("o o! n"), None, 3)) == []
 
 
 words = st.sampled_from(["o", "o!", "ox", "n", "n!", "nx"])
@@ -186,7 +189,7 @@ def test_asked_again_at_any_point_no_more_go_than_may(there: list[str], updated:
         listed = pods(" ".join(there))
         touched = 0
         for _ in range(4):
-            chosen = daemonset_driver.obstacles(listed, Part(updated), replicas)
+            chosen = DRIVER.obstacles(listed, Part(updated), replicas)
             assert all(not pod.newest and not pod.leaving for pod in chosen)
             going = {pod.name for pod in (chosen if all_at_once else chosen[:1])}
             touched += len(going)

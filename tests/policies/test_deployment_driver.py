@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from policies.workloads.deployment_driver import hold, replicas
+from policies.workloads.deployment_driver import DeploymentDriver
 from policies.workloads.driver import Part
+
+DRIVER = DeploymentDriver()
 
 
 def bound(spec: dict[str, int], updated: int, of: int) -> object:
-    return hold({"spec": spec}, Part(updated), of)["strategy"]["rollingUpdate"]["maxUnavailable"]
+    return DRIVER.hold({"spec": spec}, Part(updated), of)["strategy"]["rollingUpdate"]["maxUnavailable"]
 
 
 def test_the_bound_is_a_count_where_the_host_decides_how_many_pods_there_are() -> None:
@@ -35,6 +37,6 @@ def test_up_to_a_hundred_pods_a_percentage_is_always_exact(of: int) -> None:
 
 def test_how_many_pods_there_are_is_what_was_placed_or_else_what_the_copy_says() -> None:
     live = {"generation": 1, "spec": {"replicas": 7}, "status": {}}
-    assert replicas(3, live) == 3
-    assert replicas(None, live) == 7
-    assert replicas(None, None) is None
+    assert DRIVER.replicas(3, live) == 3
+    assert DRIVER.replicas(None, live) == 7
+    assert DRIVER.replicas(None, None) is None
