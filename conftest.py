@@ -10,6 +10,7 @@ _SHARED = ("full_sandbox", "fragile_sandbox", "apiserver", "fleet")
 """Fixtures of a whole run."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))

@@ -138,6 +138,20 @@ async def test_the_pod_of_a_node_that_comes_in_mid_batch_is_counted(fleet: Fleet
     assert footage.fewest_ready >= 8
 
 
+async def test_a_node_that_goes_in_mid_batch_frees_nothing(fleet: Fleet, namespace: str) -> None:
+    web = Web(fleet, namespace, DAEMONSET, NODES | {"m1": 4})
+    async with another_node("m1", fleet.members["m1"], f"{namespace}-node"):
+        await web.begin(steps=HALF_THEN_ALL, maxUnavailable=1)
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+    async with web.filmed() as footage:
+        await web.run(1, lambda status: status["replicas"] == 9)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    within_bounds(footage, down=1, ready=9)
+    await web.is_everywhere(NEW, NODES)
+
+
 async def test_kills_of_the_controller_let_no_more_pods_go(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
     await web.begin(steps=ONE_BY_ONE, maxUnavailable=1)

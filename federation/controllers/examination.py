@@ -5,6 +5,7 @@ deletes those that its kind's driver calls obstacles, within what is permitted.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
@@ -96,10 +97,11 @@ class Examination:
         first = copy.live["spec"].get("ordinals", {}).get("start", 0)
         newest, part = [_pod(pod, True, first) for pod in pods.newest], permitted(run.spec, cluster).part
         outliers = driver.outliers(newest, part, copy.live) if part is not None else 0
-        self._symptoms.note(key, copy, pods.newest, run.spec.strategy.pod_failure, outliers)
+        every = [*newest, *(_pod(pod, False, first) for pod in pods.others)]
+        rules, ready = run.spec.strategy.pod_failure, _ready(newest, every, cluster.replicas)
+        self._symptoms.note(key, copy, pods.newest, rules, ready, outliers)
         if not driver.DELETES or self._is_paused(key.cluster) or not self._apply.holds(key):
             return
-        every = [*newest, *(_pod(pod, False, first) for pod in pods.others)]
         if cluster.state == "Stable":
             doomed = driver.leftovers(every, part, copy.live)
         else:
@@ -170,6 +172,14 @@ def _is_slow(driver: Driver, cluster: RolloutCluster, seen: Progress) -> bool:
     if cluster.state != "Releasing":
         return False
     return seen.updated_ready < cluster.permitted or cluster.outliers > 0
+
+
+def _ready(newest: Sequence[Pod], every: Sequence[Pod], replicas: int) -> int:
+    """Count the pods of the present template that are ready, at least: of more pods than there are to be,
+    some are of nodes that are gone, whatever they say.
+    """
+    too_many = max(0, sum(not pod.leaving for pod in every) - replicas)
+    return max(0, sum(pod.ready for pod in newest) - too_many)
 
 
 def _pod(live: Manifest, newest: bool, first: int) -> Pod:

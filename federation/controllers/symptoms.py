@@ -11,7 +11,7 @@ from federation.kube.resources import Manifest
 from federation.members.copies import MemberCopy
 from policies.api.rollout import FailedPod
 from policies.api.rollout_policy import PodFailure
-from policies.release.pods import Symptom, is_ready, symptoms
+from policies.release.pods import Symptom, symptoms
 
 CONFIRMATION = 10.0
 """Seconds between two looks that must agree before a pod that waits counts as failed."""
@@ -64,9 +64,18 @@ class Symptoms:
         self._looks.pop(key, None)
 
     def note(
-        self, key: Key, copy: MemberCopy, pods: Sequence[Manifest], rules: PodFailure, outliers: int
+        self,
+        key: Key,
+        copy: MemberCopy,
+        pods: Sequence[Manifest],
+        rules: PodFailure,
+        ready: int,
+        outliers: int,
     ) -> None:
-        """Take in the pods of the revision that a copy holds, which its controller has seen."""
+        """Take in the pods of the revision that a copy holds, which its controller has seen.
+
+        :param ready: how many of them are ready, at least.
+        """
         now = datetime.now(UTC)
         found, before = symptoms(pods, rules, now), self._seen.get(key, {})
         self._seen[key] = {_name(each): before.get(_name(each), now) for each in found}
@@ -75,7 +84,6 @@ class Symptoms:
             for each in found
             if each.lasting or (now - self._seen[key][_name(each)]).total_seconds() >= CONFIRMATION
         )
-        ready = sum(map(is_ready, pods))
         self._looks[key] = _Look(_revision(copy), copy.live, failed, ready, outliers)
 
 

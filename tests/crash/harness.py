@@ -107,12 +107,13 @@ class Run:
             end = await self._settled(self._holds, LONG_QUIET)
             self._scenario.expect(end)
             self._check_way(end)
-            writes = tuple(self.tap.writes)
+            writes, answers = tuple(self.tap.writes), len(self.tap.answers)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
             again = self.tap.writes[len(writes) :]
             if again:
-                raise Violation(f"{self._what}: a restart with nothing changed wrote {again}")
+                made = [written.manifest.get("status") for written in self.tap.answers[answers:]]
+                raise Violation(f"{self._what}: a restart with nothing changed wrote {again}: {made}")
             return Recorded(start, end, writes)
         finally:
             await self._end()
