@@ -26,7 +26,7 @@ binaries: .venv/.synced ## build or find the control-plane binaries
 	@$(RUN)/atoll sandbox binaries
 
 test: .venv/.synced binaries ## all tests, on real API servers, two at a time
-	@$(RUN)/pytest -n 2 --dist loadgroup
+	@$(RUN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder e2e tests # the longest first
 
 test-fast: .venv/.synced ## the pure tests, in seconds
 	@$(RUN)/pytest tests/policies

@@ -26,6 +26,7 @@ class Mirrors(Generic[T]):
     def __init__(self, make: Make[T], synced: Callable[[Resource], None] = lambda resource: None) -> None:
         self._make, self._synced = make, synced
         self._informers: dict[Resource, Informer[T]] = {}
+        self._told: set[Informer[T]] = set()  # those whose first list was told of
         self._wanted = asyncio.Event()
 
     def __getitem__(self, resource: Resource) -> Informer[T] | None:
@@ -39,9 +40,8 @@ class Mirrors(Generic[T]):
         return informer.get(key) if informer else None
 
     def synced(self, resource: Resource) -> bool:
-        """Return whether the resource has an Informer that holds a whole list."""
-        informer = self._informers.get(resource)
-        return informer is not None and informer.synced.is_set()
+        """Return whether the resource has an Informer that holds a whole list, and that was told of."""
+        return self._informers.get(resource) in self._told
 
     def all_synced(self) -> bool:
         return all(informer.synced.is_set() for informer in self._informers.values())
@@ -52,7 +52,7 @@ class Mirrors(Generic[T]):
         if wanted == self._informers.keys():
             return
         for resource in self._informers.keys() - wanted:
-            del self._informers[resource]
+            self._told.discard(self._informers.pop(resource))
         for resource in wanted - self._informers.keys():
             self._informers[resource] = self._make(resource)
         self._wanted.set()
@@ -74,4 +74,5 @@ class Mirrors(Generic[T]):
         async with asyncio.TaskGroup() as group:
             group.create_task(informer.run(), name=f"mirror-{resource.plural}")
             await informer.synced.wait()
+            self._told.add(informer)
             self._synced(resource)

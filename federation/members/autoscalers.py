@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from federation.kube.api import Api
@@ -17,6 +18,9 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Key, Manifest, Resource
 
 AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+
+_PATIENCE = 0.5
+"""Seconds until it is looked whether a member refuses to list them."""
 
 
 class Scaled(NamedTuple):
@@ -38,17 +42,24 @@ class Autoscalers:
         self._changed, self._listed = changed, listed
         self._targets: dict[Key, Scaled] = {}  # to name the workload when the autoscaler is gone
         self._scaled: Counter[Scaled] = Counter()
+        self._known = False
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._informer.run())
-            await self._informer.synced.wait()
+            while not self._informer.synced.is_set() and not self._refused():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._informer.synced.wait(), _PATIENCE)
+            self._known = True
             self._listed()
+
+    def _refused(self) -> bool:
+        failure = self._informer.failure
+        return failure is not None and not failure.transient
 
     def known(self) -> bool:
         """Whether all are known; a member that refuses to list them has none, as far as we are concerned."""
-        failure = self._informer.failure
-        return self._informer.synced.is_set() or (failure is not None and not failure.transient)
+        return self._known
 
     def scales(self, ref: Ref) -> bool:
         """Whether the replicas of a workload are the member's."""

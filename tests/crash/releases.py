@@ -128,7 +128,7 @@ def _phases(state: State) -> dict[str, str]:
 def law(answers: Sequence[Written], *, images: Sequence[tuple[str, ...]]) -> None:
     """`images` are the ways that the pod template of a member may go."""
     _check_permitted(answers)
-    _check_steps(answers)
+    check_steps(answers)
     for cluster, given in _templates(answers).items():
         assert given in images, f"{cluster} was given the images {', '.join(given)}"
 
@@ -171,7 +171,7 @@ def _permitted(run: Manifest, revisions: dict[str, str]) -> list[tuple[str, str,
     return given
 
 
-def _check_steps(answers: Sequence[Written]) -> None:
+def check_steps(answers: Sequence[Written]) -> None:
     """No run goes back to a step it has left."""
     steps: defaultdict[str, list[int]] = defaultdict(list)
     for _, live, _ in answers:

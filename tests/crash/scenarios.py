@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from federation.kube.errors import NotFound
+from federation.kube.ownership import entry
 from federation.kube.resources import Manifest
+from federation.members.autoscalers import AUTOSCALERS
 from federation.members.join import detach, leave
+from policies.copies import FIELD_MANAGER
 from tests.crash.harness import Scenario
 from tests.crash.state import State
+from tests.crash.tap import Written
 from tests.crash.world import World
 from tests.federated import (
     CONFIGMAPS,
@@ -25,6 +30,8 @@ from tests.federated import (
 )
 
 OLD, NEW = "nginx:1.27", "nginx:1.28"
+SCALED = 6
+"""Replicas that an autoscaler comes to."""
 
 
 def _configmap(namespace: str) -> Manifest:
@@ -192,6 +199,43 @@ def _expect_override_edited(state: State) -> None:
     _expect_created(state, color="green")
 
 
+async def _autoscale(world: World, namespace: str) -> None:
+    """Have an autoscaler in m1, which takes the replicas over from us and scales."""
+    member, target = world.members["m1"], {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    manifest = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 10},
+    }
+    await member.apply(AUTOSCALERS, manifest)
+
+
+async def _scale(world: World, namespace: str) -> None:
+    """Scale as an autoscaler does, once nobody takes it back any more."""
+
+    def is_let_go(live: Manifest | None) -> bool:
+        managed = live["metadata"]["managedFields"] if live is not None else []
+        owned = entry(managed, FIELD_MANAGER) or {}
+        return live is not None and "f:replicas" not in owned.get("f:spec", {})
+
+    await world.members["m1"].until(DEPLOYMENTS, "web", namespace, is_let_go)
+    api, body = world.members["m1"].api, {"spec": {"replicas": SCALED}}
+    await api.patch(DEPLOYMENTS, "web", namespace, body, subresource="scale", manager="autoscaler")
+
+
+def _expect_autoscaled(state: State) -> None:
+    assert state["m1"]["deployments/web"]["spec"]["replicas"] == SCALED
+    assert state["m2"]["deployments/web"]["spec"]["replicas"] == 2
+
+
+def _law_of_autoscaling(answers: Sequence[Written]) -> None:
+    """At no moment does a member have a number of replicas that nobody wanted."""
+    for cluster, live, _ in answers:
+        if live["kind"] == "Deployment" and cluster != "host":
+            assert live["spec"]["replicas"] in (2, SCALED), f"{cluster} has {live['spec']['replicas']} pods"
+
+
 UPDATE = Scenario("update of image and replicas", _create, _update, _expect_updated)
 DELETION = Scenario("template deleted", _create, _delete_template, _expect_template_deleted)
 SCENARIOS = (
@@ -212,4 +256,12 @@ SCENARIOS = (
         passing=frozenset({("m1", "deployments/web")}),
     ),
     Scenario("override edited", _create, _edit_override, _expect_override_edited),
+    Scenario(
+        "an autoscaler takes the replicas over",
+        _create,
+        _autoscale,
+        _expect_autoscaled,
+        then=(_scale,),
+        law=_law_of_autoscaling,
+    ),
 )

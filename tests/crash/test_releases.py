@@ -10,6 +10,7 @@ import pytest
 from bench.player import FOR_EVER
 from federation.controllers.gate import Gate
 from policies.release.permission import Permission
+from tests.crash.by_cluster import BY_CLUSTER
 from tests.crash.deployments import pods, status_of
 from tests.crash.harness import Run, Scenario
 from tests.crash.incarnation import Violation
@@ -29,6 +30,7 @@ from tests.crash.test_crash import perturb_all
 from tests.crash.world import World
 
 WEB = "/apis/apps/v1/namespaces/NS/deployments/web"
+SETTINGS = "/api/v1/namespaces/NS/configmaps/settings"
 REVISIONS = "/apis/apps/v1/namespaces/NS/controllerrevisions"
 ROLLOUTS = "/apis/federation.atoll.dev/v1alpha1/namespaces/NS/rollouts"
 HARMS = (
@@ -57,6 +59,11 @@ HARMS = (
         (f"host POST {REVISIONS} #1", Perturbation.KILL_AFTER),
         (f"host POST {ROLLOUTS} #1", Perturbation.REWOUND),
     ),
+    (
+        BY_CLUSTER,
+        (f"m1 APPLY {SETTINGS} #1", Perturbation.KILL_BEFORE),
+        (f"host PATCH {ROLLOUTS}/settings-1/status #2", Perturbation.KILL_AFTER),
+    ),
 )
 """A few harms of each scenario; half of them once went wrong."""
 
@@ -74,7 +81,7 @@ async def test_harm_at_some_writes_of_a_release_changes_nothing(
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("scenario", RELEASES, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*RELEASES, BY_CLUSTER], ids=lambda scenario: scenario.name)
 async def test_harm_at_any_write_of_a_release_changes_nothing(world: World, scenario: Scenario) -> None:
     recorded = await Run(world, scenario).record()
     await perturb_all(world, scenario, recorded, recorded.points())
