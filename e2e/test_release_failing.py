@@ -48,7 +48,7 @@ async def test_a_failed_revision_is_rolled_back_and_not_tried_again_until_it_is_
         await web.change(NEWER)
         await web.reaches("Completed", number=2)
     assert footage.beyond == []
-    assert footage.most(NEW) == 2
+    assert 1 <= footage.most(NEW) <= 2  # the first may have failed before the second was there
     await web.is_everywhere(NEWER)
 
 

@@ -10,7 +10,7 @@ from tests.policies.release.federation import Federation
 from tests.policies.release.models import OF_PODS
 from tests.policies.release.test_bounds import TOGETHER, spec_of, steer
 
-SEEDS, CHUNK = 100, 50
+SEEDS, CHUNK = 60, 30
 HALTED = 15
 """Seconds after which a release of a broken revision has come as far as it may."""
 STANDS = ["on its way", "broken", "on its way back"]
