@@ -11,7 +11,7 @@ from typing import Any
 from e2e.fleet import Fleet
 from e2e.releases import DONE, ROLLOUT_POLICIES, ROLLOUTS
 from federation.kube.resources import Manifest, Resource
-from tests.federated import CONFIGMAPS, GROUP, POLICIES, policy, selects
+from tests.federated import CONFIGMAPS, POLICIES, policy, rollout_policy, selects
 
 Content = Callable[[Manifest], str]
 
@@ -71,12 +71,7 @@ class Settings:
         selector = selects(resource.api_version, resource.kind)
         name = resource.plural
         await self.fleet.host.apply(POLICIES, policy(name, self.namespace, selector))
-        governing = {
-            "apiVersion": f"{GROUP}/v1alpha1",
-            "kind": "RolloutPolicy",
-            "metadata": {"name": name, "namespace": self.namespace},
-            "spec": {"resourceSelectors": [selector], **strategy},
-        }
+        governing = rollout_policy(name, self.namespace, selector, **strategy)
         await self.fleet.host.apply(ROLLOUT_POLICIES, governing)
         await self.change(content)
         await self.holds(content, *self.fleet.members)

@@ -13,7 +13,7 @@ from e2e.fleet import ATOLL, Fleet, names
 from e2e.pods import Footage, filmed
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox.sandbox import HOST
-from tests.federated import DEPLOYMENTS, GROUP, POLICIES, deployment, policy, selects
+from tests.federated import DEPLOYMENTS, GROUP, POLICIES, deployment, policy, rollout_policy, selects
 
 ROLLOUTS = Resource(GROUP, "v1alpha1", "rollouts", "Rollout")
 ROLLOUT_POLICIES = Resource(GROUP, "v1alpha1", "rolloutpolicies", "RolloutPolicy")
@@ -85,12 +85,7 @@ class Web:
 
     async def govern(self, **strategy: Any) -> None:
         """Have it released by a strategy."""
-        governing = {
-            "apiVersion": f"{GROUP}/v1alpha1",
-            "kind": "RolloutPolicy",
-            "metadata": {"name": "steps", "namespace": self.namespace},
-            "spec": {"resourceSelectors": [self.kind.selector], **strategy},
-        }
+        governing = rollout_policy("steps", self.namespace, self.kind.selector, **strategy)
         await self.fleet.host.apply(ROLLOUT_POLICIES, governing)
 
     async def _running(self, cluster: str, count: str, pods: int) -> Manifest:

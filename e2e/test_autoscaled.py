@@ -12,7 +12,7 @@ from e2e.releases import NEW, Web, image_of
 from federation.kube.resources import Manifest
 from federation.members.autoscalers import AUTOSCALERS
 from policies.copies import FIELD_MANAGER
-from tests.federated import DEPLOYMENTS
+from tests.federated import DEPLOYMENTS, autoscaler
 
 MOST = 15
 """Pods that the autoscaler makes in a release."""
@@ -74,15 +74,8 @@ def _is_seen(pods: int, footage: Footage, status: Manifest) -> bool:
 
 
 async def _autoscaled(web: Web, cluster: str) -> None:
-    """Have an autoscaler for the workload in a member; without metrics it changes nothing by itself."""
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-    manifest = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": "web", "namespace": web.namespace},
-        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 30},
-    }
-    await web.fleet.members[cluster].apply(AUTOSCALERS, manifest)
+    """Have an autoscaler for the workload in a member."""
+    await web.fleet.members[cluster].apply(AUTOSCALERS, autoscaler("web", web.namespace))
 
 
 async def _scaled(web: Web, cluster: str, replicas: int) -> None:

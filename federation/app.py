@@ -141,9 +141,7 @@ class Federation:
 
         async def told(before: Rollout, after: RolloutStatus) -> None:
             self._metrics.released(before.status, after)
-            workload = before.spec.workload_ref
-            units = drivers.units(group_of(workload.api_version), workload.kind)
-            for each in news(before.status, after, units):
+            for each in news(before.status, after, drivers.released(before.spec).units):
                 await events.tell(before, each)
 
         return told

@@ -201,6 +201,26 @@ def policy(name: str, namespace: str, *selectors: Manifest, **spec: Any) -> Mani
     }
 
 
+def rollout_policy(name: str, namespace: str, *selectors: Manifest, **strategy: Any) -> Manifest:
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "RolloutPolicy",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"resourceSelectors": list(selectors), **strategy},
+    }
+
+
+def autoscaler(name: str, namespace: str) -> Manifest:
+    """An autoscaler of the Deployment of its name; without metrics it changes nothing by itself."""
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 30},
+    }
+
+
 def selects(api_version: str, kind: str, **more: Any) -> Manifest:
     return {"apiVersion": api_version, "kind": kind, **more}
 

@@ -30,7 +30,6 @@ from policies.api.meta import API_VERSION
 from policies.api.rollout import Rollout, RolloutSpec, RolloutStatus
 from policies.api.rollout_policy import RolloutPolicy, RolloutStrategy
 from policies.copies import FIELD_MANAGER
-from policies.matching import group_of
 from policies.release.revision import WORKLOAD_LABEL
 from policies.release.run import advance, decided
 from policies.release.state import Wish, steps
@@ -188,8 +187,7 @@ class Release:
 
 
 def _min_ready_seconds(run: Rollout, template: Template) -> int:
-    workload = run.spec.workload_ref
-    if drivers.units(group_of(workload.api_version), workload.kind) != "pods":
+    if drivers.released(run.spec).units != "pods":
         return 0
     seconds: int = orjson.loads(template.manifest)["spec"].get("minReadySeconds", 0)
     return seconds

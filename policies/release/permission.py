@@ -9,7 +9,6 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from policies.api.rollout import Rollout, RolloutCluster, RolloutSpec
-from policies.matching import group_of
 from policies.workloads import drivers
 from policies.workloads.driver import Part
 
@@ -150,6 +149,4 @@ def permitted(spec: RolloutSpec, cluster: RolloutCluster) -> Permission:
 
 def _pods(spec: RolloutSpec, cluster: RolloutCluster) -> int | None:
     """Return how many pods there are to be, where a release counts pods."""
-    workload = spec.workload_ref
-    counted = drivers.units(group_of(workload.api_version), workload.kind) == "pods"
-    return cluster.replicas if counted else None
+    return cluster.replicas if drivers.released(spec).units == "pods" else None

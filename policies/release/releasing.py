@@ -158,7 +158,7 @@ def _finalize(run: Run) -> None:
     elif left:
         run.say("Completed", "PartiallyReleased", f"released; left out: {named(left)}")
     else:
-        run.say("Completed", "Released", f"{_ALL[run.units]} are at the target revision")
+        run.say("Completed", "Released", f"{_ALL[run.driver.units]} are at the target revision")
 
 
 def _is_released(run: Run, name: str, cluster: RolloutCluster) -> bool:

@@ -18,7 +18,6 @@ from policies.api.rollout import (
     RolloutStepStatus,
 )
 from policies.api.rollout_policy import RolloutStep
-from policies.matching import group_of
 from policies.observation import Stamp
 from policies.release.permission import Permission
 from policies.release.shares import round_down, round_up
@@ -124,14 +123,7 @@ class Run:
 
     @property
     def driver(self) -> Driver:
-        workload = self.spec.workload_ref
-        return drivers.required(group_of(workload.api_version), workload.kind)
-
-    @property
-    def units(self) -> str:
-        """What is counted: pods or clusters."""
-        workload = self.spec.workload_ref
-        return drivers.units(group_of(workload.api_version), workload.kind)
+        return drivers.released(self.spec)
 
     def order(self) -> list[str]:
         first = [name for name in self.spec.strategy.cluster_order if name in self.clusters]

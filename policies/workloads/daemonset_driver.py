@@ -19,7 +19,11 @@ from policies.workloads.replicated import count, observed, reported
 
 
 class DaemonSetDriver(Driver):
-    """DaemonSets, whose nodes may come and go."""
+    """DaemonSets, whose nodes may come and go.
+
+    A part that is `stopped` comes to its end: no count tells how many pods were deleted for it that still
+    stand.
+    """
 
     FIELDS = ("updateStrategy",)
     DELETES = True
@@ -52,10 +56,6 @@ class DaemonSetDriver(Driver):
         """
         gone = max(0, former - replicas)
         return Part(min(replicas, max(0, part.updated - gone)))
-
-    def stopped(self, part: Part, /) -> Part:
-        """It comes to its end: no count tells how many pods were deleted for it that still stand."""
-        return part
 
     def progress(self, projected: Manifest, /) -> Progress:
         total, ready = count(projected, "currentNumberScheduled"), count(projected, "numberReady")

@@ -75,6 +75,11 @@ class Driver(ABC):
     BY_DELETION: ClassVar[bool] = False
     """A pod that is held goes by our deletion alone: nobody else brings about what is permitted."""
 
+    @property
+    def units(self) -> str:
+        """What a release counts."""
+        return "pods" if self.POD_LABEL else "clusters"
+
     @abstractmethod
     def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
         """Return the fields that let so many of the pods be at the manifest's template, whatever happens.

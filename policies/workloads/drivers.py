@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from policies import workloads
-from policies.matching import never_propagated
+from policies.api.rollout import RolloutSpec
+from policies.matching import group_of, never_propagated
 from policies.workloads.cloneset_driver import CloneSetDriver
 from policies.workloads.cluster_driver import ClusterDriver
 from policies.workloads.daemonset_driver import DaemonSetDriver
@@ -59,6 +60,6 @@ def required(group: str, kind: str) -> Driver:
     return driver
 
 
-def units(group: str, kind: str) -> str:
-    """Return what a release of a kind counts."""
-    return "pods" if required(group, kind).POD_LABEL else "clusters"
+def released(run: RolloutSpec) -> Driver:
+    """Return how the workload of a run is released."""
+    return required(group_of(run.workload_ref.api_version), run.workload_ref.kind)

@@ -12,7 +12,7 @@ from tests.crash.releases import check_steps
 from tests.crash.state import State
 from tests.crash.tap import Written
 from tests.crash.world import World
-from tests.federated import CONFIGMAPS, GROUP, POLICIES, configmap, policy, selects
+from tests.federated import CONFIGMAPS, POLICIES, configmap, policy, rollout_policy, selects
 
 OLD, NEW = "old", "new"
 
@@ -20,13 +20,7 @@ OLD, NEW = "old", "new"
 async def _govern(world: World, namespace: str) -> None:
     """Have settings in both members, released to one after the other."""
     selector = selects("v1", "ConfigMap")
-    manifest = {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": "RolloutPolicy",
-        "metadata": {"name": "halves", "namespace": namespace},
-        "spec": {"resourceSelectors": [selector], "batches": 2},
-    }
-    await world.host.apply(ROLLOUT_POLICY, manifest)
+    await world.host.apply(ROLLOUT_POLICY, rollout_policy("halves", namespace, selector, batches=2))
     placement = {"clusterAffinity": {"clusterNames": ["m1", "m2"]}}
     await world.host.apply(POLICIES, policy("all", namespace, selector, placement=placement))
     await _change(world, namespace, OLD)

@@ -20,7 +20,7 @@ from tests.crash.harness import Scenario, Step
 from tests.crash.state import State
 from tests.crash.tap import Written
 from tests.crash.world import World
-from tests.federated import DEPLOYMENTS, GROUP, POLICIES, USER, deployment, policy, selects
+from tests.federated import DEPLOYMENTS, POLICIES, USER, deployment, policy, rollout_policy, selects
 
 OLD, NEW, NEWER = "nginx:1.27", "nginx:1.28", "nginx:1.29"
 REPLICAS = 4
@@ -43,15 +43,10 @@ def _governed(approval: str) -> Step:
 
     async def create(world: World, namespace: str) -> None:
         steps = [{"name": "half", "updated": "50%", "approval": approval}, {"updated": "100%"}]
-        manifest = {
-            "apiVersion": f"{GROUP}/v1alpha1",
-            "kind": "RolloutPolicy",
-            "metadata": {"name": "halves", "namespace": namespace},
-            "spec": {"resourceSelectors": [selects("apps/v1", "Deployment")], "steps": steps},
-        }
-        await world.host.apply(ROLLOUT_POLICY, manifest)
+        selector = selects("apps/v1", "Deployment")
+        await world.host.apply(ROLLOUT_POLICY, rollout_policy("halves", namespace, selector, steps=steps))
         placement = {"clusterAffinity": {"clusterNames": ["m1", "m2"]}}
-        everywhere = policy("all", namespace, selects("apps/v1", "Deployment"), placement=placement)
+        everywhere = policy("all", namespace, selector, placement=placement)
         await world.host.apply(POLICIES, everywhere)
         await _change(world, namespace, OLD)
 

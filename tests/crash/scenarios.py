@@ -22,6 +22,7 @@ from tests.federated import (
     GROUP,
     OVERRIDES,
     POLICIES,
+    autoscaler,
     condition,
     deployment,
     join_member,
@@ -201,14 +202,7 @@ def _expect_override_edited(state: State) -> None:
 
 async def _autoscale(world: World, namespace: str) -> None:
     """Have an autoscaler in m1, which takes the replicas over from us and scales."""
-    member, target = world.members["m1"], {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-    manifest = {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": {"name": "web", "namespace": namespace},
-        "spec": {"scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 10},
-    }
-    await member.apply(AUTOSCALERS, manifest)
+    await world.members["m1"].apply(AUTOSCALERS, autoscaler("web", namespace))
 
 
 async def _scale(world: World, namespace: str) -> None:

@@ -40,7 +40,7 @@ BY_CLUSTER = [
 @pytest.mark.parametrize(("group", "kind"), BY_CLUSTER)
 def test_a_kind_of_which_nothing_special_is_known_is_released_by_cluster(group: str, kind: str) -> None:
     assert isinstance(drivers.of(group, kind), ClusterDriver)
-    assert drivers.units(group, kind) == "clusters"
+    assert drivers.required(group, kind).units == "clusters"
 
 
 @pytest.mark.parametrize(("group", "kind"), NEVER)

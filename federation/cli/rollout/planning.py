@@ -82,7 +82,7 @@ def offline(given: Given) -> str:
     if given.workload is not None:
         group, kind = group_of(given.workload["apiVersion"]), given.workload["kind"]
         return _planned(
-            policy, _counted(group, kind, replicas, replicas), clusters, drivers.units(group, kind)
+            policy, _counted(group, kind, replicas, replicas), clusters, drivers.required(group, kind).units
         )
     return _planned(policy, replicas, clusters, "pods")
 
@@ -118,7 +118,7 @@ async def online(api: Api, what: str | None, namespace: str, given: Given) -> st
     policies = given.policies or await _policies(api, workload.namespace)
     clusters = [_cluster(each) for each in await _all(api, CLUSTER, None)]
     governing = _governing(policies, manifest, given.meant)
-    return _planned(governing, replicas, clusters, drivers.units(group, kind))
+    return _planned(governing, replicas, clusters, drivers.required(group, kind).units)
 
 
 def _planned(
