@@ -67,6 +67,11 @@ class Web:
     """Pods by member."""
 
     @property
+    def pods(self) -> int:
+        """How many there are."""
+        return sum(self.shares.values())
+
+    @property
     def name(self) -> str:
         """How commands name it."""
         return f"{self.kind.resource.kind.lower()}/web"

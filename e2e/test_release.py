@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.releases import DONE, NEW, OLD, SHARES, Web, image_of, within_bounds
-from tests.federated import DEPLOYMENTS, GROUP, OVERRIDES
+from e2e.releases import NEW, OLD, SHARES, Web, within_bounds
+from e2e.scenarios import goes_in_steps, kubectl_waits
+from tests.federated import GROUP, OVERRIDES
 
 pytestmark = pytest.mark.timeout(300)
 
 
 async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
-    before = await web.begin(
-        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
-    )
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        run = await web.reaches("Completed")
-    within_bounds(footage, down=2)
-    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
-    for name, member in fleet.members.items():
-        live = await member.get(DEPLOYMENTS, "web", namespace)
-        assert live is not None
-        assert image_of(live) == NEW
-        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+    await goes_in_steps(web, [1, 5, 10])
     await fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, "--timeout=30s")
 
 
@@ -79,15 +66,7 @@ async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
 ) -> None:
     web = Web(fleet, namespace)
     await web.begin(steps=[{"updated": 5, "approval": "Manual"}, {"updated": "100%"}])
-    await web.change(NEW)
-    waiting = asyncio.create_task(
-        fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
-    )
-    await web.reaches("AwaitingApproval")
-    assert not waiting.done()
-    await web.verb("approve")
-    assert "successfully rolled out" in await waiting
-    await web.is_everywhere(NEW)
+    await kubectl_waits(web, "successfully rolled out")
 
 
 async def test_an_override_that_changes_the_image_of_one_cluster_is_released_in_steps(

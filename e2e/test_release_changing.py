@@ -21,44 +21,23 @@ from e2e.releases import (
     Web,
     within_bounds,
 )
+from e2e.scenarios import HALF_THEN_ALL, is_superseded_half_out, is_superseded_in_mid_batch
 from federation.kube.resources import Manifest, Resource
 from tests.federated import eventually
 
 pytestmark = pytest.mark.timeout(300)
 
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
-HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
 
 
 async def test_a_newer_revision_takes_the_place_of_one_that_is_half_out(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
-    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-        before = len(footage.moments)
-        await web.change(NEWER)
-        await web.reaches("AwaitingApproval", number=2)
-        await web.steer(2, approvedStep=1)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    for name in SHARES:
-        counts = [moment.at(NEW, name) for moment in footage.moments[before:]]
-        assert counts == sorted(counts, reverse=True), f"{name} was given more of what is superseded"
-    assert (await web.reaches("Superseded"))["reason"] == "NewRevision"
-    await web.is_everywhere(NEWER)
+    await is_superseded_half_out(web)
 
 
 async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
-    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW)
-        await web.run(1, lambda status: status["permitted"] >= 4)
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    await web.is_everywhere(NEWER)
+    await is_superseded_in_mid_batch(web)
 
 
 async def test_changes_of_mind_in_a_row_end_with_the_last_and_never_take_more_down(

@@ -18,7 +18,14 @@ from e2e.clonesets import controlled
 from e2e.fleet import CLEANED, OURS, Fleet, connected, names
 from e2e.kruise import CLONESETS, serve, serve_no_more
 from e2e.pods import Footage
-from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Kind, Web, image_of, within_bounds
+from e2e.releases import DONE, NEW, SHARES, Kind, Web
+from e2e.scenarios import (
+    HALF_THEN_ALL,
+    goes_in_steps,
+    halts_at_a_crash,
+    is_mended_after_a_halt,
+    is_superseded_half_out,
+)
 from federation.kube.ownership import entry
 from federation.kube.resources import Manifest
 from federation.sandbox.sandbox import Sandbox
@@ -31,8 +38,6 @@ STRATEGY = {"type": "ReCreate", "maxUnavailable": 3, "maxSurge": 1, "paused": Fa
 CLONESET = Kind(
     CLONESETS, "replicas", "updatedReplicas", "updatedReadyReplicas", {"updateStrategy": STRATEGY}
 )
-TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
-HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
 
 
 REAL = pytest.param(True, id="OpenKruise", marks=[pytest.mark.soak, pytest.mark.timeout(1800)])
@@ -74,20 +79,8 @@ async def _is_gone(fleet: Fleet, namespace: str) -> bool:
     return not any(left)
 
 
-async def test_a_release_goes_in_steps_and_gives_the_strategy_back(fleet: Fleet, web: Web) -> None:
-    before = await web.begin(
-        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
-    )
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        run = await web.reaches("Completed")
-    within_bounds(footage, down=2)
-    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
-    for name, member in fleet.members.items():
-        live = await member.get(CLONESETS, "web", web.namespace)
-        assert live is not None
-        assert image_of(live) == NEW
-        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+async def test_a_release_goes_in_steps_and_gives_the_strategy_back(web: Web) -> None:
+    await goes_in_steps(web, [1, 5, 10])
 
 
 async def test_the_strategy_of_the_user_holds_within_a_step(web: Web) -> None:
@@ -114,49 +107,18 @@ def _says(counted: Manifest, live: Manifest | None) -> bool:
 
 
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(web: Web) -> None:
-    before = await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW, fate=CRASHES)
-        halted = await web.reaches("Halted")
-        assert halted["reason"] == "PodsFailed"
-        await web.is_looked_at_again()
-        assert footage.most(NEW) == 2
-        await web.verb("abort", "--rollback")
-        await web.reaches("RolledBack")
-        await web.is_everywhere(OLD)
-    within_bounds(footage, down=2 + 3)  # what was down already, and one at a time in each cluster
-    assert footage.most(NEW) == 2
+    before = await halts_at_a_crash(web)
     for name, spec in before.items():
         live = await web.copy(name, bool)
         assert live["spec"]["updateStrategy"] == spec["updateStrategy"]
 
 
 async def test_a_newer_revision_takes_the_place_of_one_that_is_half_out(web: Web) -> None:
-    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-        before = len(footage.moments)
-        await web.change(NEWER)
-        await web.reaches("AwaitingApproval", number=2)
-        await web.steer(2, approvedStep=1)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    for name in SHARES:
-        counts = [moment.at(NEW, name) for moment in footage.moments[before:]]
-        assert counts == sorted(counts, reverse=True), f"{name} was given more of what is superseded"
-    await web.is_everywhere(NEWER)
+    await is_superseded_half_out(web)
 
 
 async def test_a_mended_revision_takes_the_place_of_one_that_halted(web: Web) -> None:
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW, fate=CRASHES)
-        await web.reaches("Halted")
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    await web.is_everywhere(NEWER)
+    await is_mended_after_a_halt(web)
 
 
 async def test_scaling_in_mid_batch_keeps_the_share_exactly(web: Web) -> None:

@@ -12,7 +12,8 @@ from e2e.fleet import Fleet
 from e2e.kills import kills_of
 from e2e.nodes import another_node
 from e2e.pods import Footage
-from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, Kind, Web, image_of, within_bounds
+from e2e.releases import DONE, NEW, OLD, Kind, Web, within_bounds
+from e2e.scenarios import goes_in_steps, halts_at_a_crash, is_superseded_in_mid_batch, mends_what_is_broken
 from federation.controllers.examination import PACE
 from federation.kube.resources import Manifest
 from tests.federated import DAEMONSETS
@@ -38,19 +39,7 @@ def web_of(fleet: Fleet, namespace: str, kind: Kind = DAEMONSET) -> Web:
 @pytest.mark.parametrize("kind", [DAEMONSET, SURGING], ids=["by default", "surging"])
 async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str, kind: Kind) -> None:
     web = web_of(fleet, namespace, kind)
-    before = await web.begin(
-        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
-    )
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        run = await web.reaches("Completed")
-    within_bounds(footage, down=2, ready=9)
-    assert [step["target"] for step in run["steps"]] == [1, 5, 9]
-    for name, member in fleet.members.items():
-        live = await member.get(DAEMONSETS, "web", namespace)
-        assert live is not None
-        assert image_of(live) == NEW
-        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+    await goes_in_steps(web, [1, 5, 9])
     await fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, "--timeout=30s")
 
 
@@ -81,42 +70,19 @@ async def test_a_return_to_an_older_template_is_released_in_steps_as_well(
 
 async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW)
-        await web.run(1, lambda status: status["permitted"] >= 4)
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2, ready=9)
-    await web.is_everywhere(NEWER)
+    await is_superseded_in_mid_batch(web)
 
 
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
     fleet: Fleet, namespace: str
 ) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(steps=[{"updated": 2}, {"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW, fate=CRASHES)
-        halted = await web.reaches("Halted")
-        assert halted["reason"] == "PodsFailed"
-        await web.is_looked_at_again()
-        assert footage.most(NEW) == 2
-        await web.verb("abort", "--rollback")
-        await web.reaches("RolledBack")
-        await web.is_everywhere(OLD)
-    within_bounds(footage, down=2 + 3, ready=9)  # what was down already, and one at a time in each cluster
-    assert footage.most(NEW) == 2
+    await halts_at_a_crash(web)
 
 
 async def test_what_is_broken_can_be_mended_by_a_release(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(fate=CRASHES, steps=[{"updated": "50%"}, {"updated": "100%"}], maxUnavailable=5)
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        await web.reaches("Completed")
-    assert footage.beyond == []
-    await web.is_everywhere(NEW)
+    await mends_what_is_broken(web)
 
 
 async def test_the_pod_of_a_node_that_comes_in_mid_batch_is_counted(fleet: Fleet, namespace: str) -> None:

@@ -6,32 +6,20 @@ import pytest
 
 from e2e.fleet import Fleet
 from e2e.releases import CRASHES, NEW, NEWER, OLD, Web, within_bounds
+from e2e.scenarios import TWO_THEN_ALL, halts_at_a_crash, is_mended_after_a_halt, mends_what_is_broken
 from federation.kube.resources import Manifest
 
 pytestmark = pytest.mark.timeout(300)
 
 NOTICED = 30.0
 """Seconds in which pods that crash are noticed."""
-TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
 
 
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
     fleet: Fleet, namespace: str
 ) -> None:
     web = Web(fleet, namespace)
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW, fate=CRASHES)
-        halted = await web.reaches("Halted", seconds=NOTICED)
-        assert halted["reason"] == "PodsFailed"
-        assert await web.exit_code() == 2
-        await web.is_looked_at_again()
-        assert footage.most(NEW) == 2
-        await web.verb("abort", "--rollback")
-        await web.reaches("RolledBack")
-        await web.is_everywhere(OLD)
-    within_bounds(footage, down=2 + 3)  # what was down already, and one at a time in each cluster
-    assert footage.most(NEW) == 2
+    await halts_at_a_crash(web, seconds=NOTICED)
 
 
 async def test_a_failed_revision_is_rolled_back_and_not_tried_again_until_it_is_mended(
@@ -54,24 +42,12 @@ async def test_a_failed_revision_is_rolled_back_and_not_tried_again_until_it_is_
 
 async def test_a_mended_revision_takes_the_place_of_one_that_halted(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW, fate=CRASHES)
-        await web.reaches("Halted")
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    await web.is_everywhere(NEWER)
+    await is_mended_after_a_halt(web)
 
 
 async def test_what_is_broken_can_be_mended_by_a_release(fleet: Fleet, namespace: str) -> None:
     web = Web(fleet, namespace)
-    await web.begin(fate=CRASHES, steps=[{"updated": "50%"}, {"updated": "100%"}], maxUnavailable=5)
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        await web.reaches("Completed")
-    assert footage.beyond == []
-    await web.is_everywhere(NEW)
+    await mends_what_is_broken(web)
 
 
 async def test_a_release_waits_for_a_member_that_stops_in_mid_batch(fleet: Fleet, namespace: str) -> None:

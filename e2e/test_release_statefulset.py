@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 import pytest
 
 from e2e.fleet import Fleet
 from e2e.pods import Footage
-from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Kind, Web, image_of, within_bounds
+from e2e.releases import CRASHES, NEW, NEWER, OLD, SHARES, Kind, Web, within_bounds
+from e2e.scenarios import (
+    HALF_THEN_ALL,
+    TWO_THEN_ALL,
+    goes_in_steps,
+    is_mended_after_a_halt,
+    is_superseded_in_mid_batch,
+    kubectl_waits,
+)
 from federation.kube.resources import Manifest, Resource
 
 pytestmark = pytest.mark.timeout(300)
 
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
-TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
-HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
 POLICIES = ["OrderedReady", "Parallel"]
 
 
@@ -28,19 +33,7 @@ def web_of(fleet: Fleet, namespace: str, policy: str = "OrderedReady", start: in
 @pytest.mark.parametrize("policy", POLICIES)
 async def test_a_release_goes_in_steps_and_leaves_no_trace(fleet: Fleet, namespace: str, policy: str) -> None:
     web = web_of(fleet, namespace, policy)
-    before = await web.begin(
-        steps=[{"updated": "10%"}, {"updated": "50%"}, {"updated": "100%"}], maxUnavailable=2
-    )
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        run = await web.reaches("Completed")
-    within_bounds(footage, down=2)
-    assert [step["target"] for step in run["steps"]] == [1, 5, 10]
-    for name, member in fleet.members.items():
-        live = await member.get(STATEFUL_SETS, "web", namespace)
-        assert live is not None
-        assert image_of(live) == NEW
-        assert live["spec"] | {"template": None} == before[name] | {"template": None}
+    await goes_in_steps(web, [1, 5, 10])
 
 
 async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
@@ -48,15 +41,7 @@ async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
 ) -> None:
     web = web_of(fleet, namespace)
     await web.begin(steps=HALF_THEN_ALL)
-    await web.change(NEW)
-    waiting = asyncio.create_task(
-        fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
-    )
-    await web.reaches("AwaitingApproval")
-    assert not waiting.done()
-    await web.verb("approve")
-    assert "complete" in await waiting
-    await web.is_everywhere(NEW)
+    await kubectl_waits(web, "complete")
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -115,14 +100,7 @@ def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
 
 async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(steps=[{"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW)
-        await web.run(1, lambda status: status["permitted"] >= 4)
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    await web.is_everywhere(NEWER)
+    await is_superseded_in_mid_batch(web)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -130,14 +108,7 @@ async def test_a_mended_revision_takes_the_place_of_one_that_halted(
     fleet: Fleet, namespace: str, policy: str
 ) -> None:
     web = web_of(fleet, namespace, policy)
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed(runs={NEW: 1, NEWER: 2}) as footage:
-        await web.change(NEW, fate=CRASHES)
-        await web.reaches("Halted")
-        await web.change(NEWER)
-        await web.reaches("Completed", number=2)
-    within_bounds(footage, down=2)
-    await web.is_everywhere(NEWER)
+    await is_mended_after_a_halt(web)
 
 
 async def test_a_revision_given_up_while_it_is_taken_back_is_in_nobodys_way(
