@@ -41,12 +41,12 @@ async def kubectl_waits(web: Web, says: str) -> None:
     await web.is_everywhere(NEW)
 
 
-async def halts_at_a_crash(web: Web, **patience: float) -> dict[str, Manifest]:
+async def halts_at_a_crash(web: Web, seconds: float = DONE) -> dict[str, Manifest]:
     """A revision whose pods crash halts the release, and an abort takes it back; the specs before it."""
     before = await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
     async with web.filmed() as footage:
         await web.change(NEW, fate=CRASHES)
-        halted = await web.reaches("Halted", **patience)
+        halted = await web.reaches("Halted", seconds=seconds)
         assert halted["reason"] == "PodsFailed"
         assert await web.exit_code() == 2
         await web.is_looked_at_again()
