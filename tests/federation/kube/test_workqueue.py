@@ -100,6 +100,24 @@ async def test_a_key_that_is_put_off_runs_at_once_when_it_is_added() -> None:
     assert await asyncio.wait_for(queue.get(), 5) == "a"
 
 
+async def test_a_key_that_rests_runs_once_after_its_pause_whoever_adds_it() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    await queue.get()
+    queue.add("a")
+    began = asyncio.get_running_loop().time()
+    queue.retry("a", Backoff(0.001, 0.001), pause=0.2)
+    queue.done("a")
+    queue.add("a")
+    queue.add_after("a", 0.001)
+    assert await asyncio.wait_for(queue.get(), 5) == "a"
+    assert asyncio.get_running_loop().time() - began >= 0.19
+    queue.done("a")
+    assert queue.idle()
+    queue.add("a")
+    assert await asyncio.wait_for(queue.get(), 5) == "a"
+
+
 async def test_a_run_settles_what_was_scheduled_before_it() -> None:
     queue: WorkQueue[str] = WorkQueue()
     queue.add_after("a", 0.02)
@@ -125,4 +143,4 @@ async def test_the_back_off_doubles_to_its_cap_until_it_went_well() -> None:
         assert full / 2 <= delay <= full
     queue.forget("a")
     assert queue.retry("a", backoff) <= 1
-    assert queue.retry("a", backoff, at_least=30) == 30
+    assert queue.retry("a", backoff, pause=30) == 30
