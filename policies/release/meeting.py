@@ -13,7 +13,10 @@ def meet(run: Run) -> None:
     known = {cluster.name: cluster for cluster in run.before.clusters}
     for name, sight in run.sights.items():
         cluster = known.get(name) or _joined(run, name, sight)
-        if sight.replicas in (cluster.replicas, None) or _is_on_the_way(run, cluster, sight):
+        on_the_way = _is_on_the_way(run, cluster, sight)
+        if cluster.replicas == 0 and not on_the_way:
+            cluster = _emptied(run, cluster, sight)
+        if sight.replicas in (cluster.replicas, None) or on_the_way:
             cluster = _counted(run, cluster, sight)
         else:
             cluster = _resized(run, cluster, sight, sight.replicas or 0)
@@ -42,9 +45,11 @@ def _joined(run: Run, name: str, sight: Sight) -> RolloutCluster:
 def _is_on_the_way(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
     """Whether a cluster has yet to take in a part that is for so many replicas as it is to have by then.
 
-    What becomes of the part when it is scaled is known of the number of replicas that it has, no other.
+    What becomes of the part when it is scaled is known of the number of replicas that it has, no other. One
+    that is away keeps the number it had.
     """
-    return permitted(run.spec, cluster).part is not None and not sight.current and sight.refused is None
+    seen = sight.current and sight.reachable
+    return permitted(run.spec, cluster).part is not None and not seen and sight.refused is None
 
 
 def _counted(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
@@ -56,6 +61,17 @@ def _counted(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
     if cluster.state == "Stable":
         return _based(cluster, part)
     return with_(cluster, permitted=part.updated, outliers=part.outliers)
+
+
+def _emptied(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
+    """Have a cluster that held a part and has no pods any more begin anew: all that come would be of it.
+
+    Those that nodes have brought already are counted.
+    """
+    if permitted(run.spec, cluster).part is None or (run.driver.BY_DELETION and sight.replicas):
+        return cluster
+    cluster = _based(with_(cluster, base_revision="", permitted=0, outliers=0), None)
+    return with_(cluster, state="Stable")
 
 
 def _based(cluster: RolloutCluster, part: Part | None) -> RolloutCluster:
@@ -87,10 +103,6 @@ def _resized(run: Run, cluster: RolloutCluster, sight: Sight, replicas: int) -> 
     def resized(part: Part) -> Part:  # those that stay after all may be of it
         return run.driver.resized(Part(part.updated + back, part.outliers + back), former, replicas)
 
-    if replicas == 0:  # from 0 with a new template all would be new
-        cluster = _based(with_(cluster, base_revision=""), None)
-    if replicas == 0 and cluster.state == "Releasing":
-        return with_(cluster, replicas=0, permitted=0, outliers=0, target=0, state="Stable")
     cluster = with_(cluster, replicas=replicas, target=in_proportion(cluster.target, former, replicas))
     if cluster.base_permitted is not None:
         base = resized(Part(cluster.base_permitted, cluster.base_outliers))

@@ -284,9 +284,8 @@ class Federation:
             may = permit.replicas if permit.state == "Released" else permit.permitted
             if self.scaled_there and permit.replicas:  # a share of however many there are by now
                 may = -(-may * member.wanted // permit.replicas)
-        if member.seen == self.told(name):
-            self.granted[name] = may
-        may = max(may, self.granted.get(name, 0))
+        told_before = 0 if member.seen == self.told(name) else self.granted.get(name, 0)
+        may = self.granted[name] = max(may, told_before)
         if permit is not None and permit.state in ("Restoring", "Restored"):
             return max(may, member.at(self.spec.target_revision))
         return may
