@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
-from e2e.fleet import SETTLE, Fleet
+from e2e.fleet import SETTLE, connected
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox import binaries
+from federation.sandbox.sandbox import Sandbox
 from tests.federated import CRDS, absent
 
 MODULE, VERSION = "github.com/openkruise/kruise", "v1.9.1"
@@ -49,19 +53,29 @@ def module() -> Path:
     return Path(json.loads(said.stdout)["Dir"])
 
 
-async def serve(fleet: Fleet, resource: Resource) -> None:
-    """Have host and members serve a kind of OpenKruise."""
+@contextmanager
+def served(sandbox: Sandbox, resource: Resource) -> Iterator[None]:
+    """Have host and members serve a kind for the time of a block; what there is of it then goes, too."""
+    asyncio.run(_serve(sandbox, resource))
+    try:
+        yield
+    finally:
+        asyncio.run(_serve_no_more(sandbox, resource))
+
+
+async def _serve(sandbox: Sandbox, resource: Resource) -> None:
     made = definition(resource)
-    for cluster in (fleet.host, *fleet.members.values()):
-        await cluster.apply(CRDS, made)
-        await cluster.until(CRDS, _name(resource), None, _is_established)
+    async with connected(sandbox) as fleet:
+        for cluster in (fleet.host, *fleet.members.values()):
+            await cluster.apply(CRDS, made)
+            await cluster.until(CRDS, _name(resource), None, _is_established)
 
 
-async def serve_no_more(fleet: Fleet, resource: Resource) -> None:
-    """Leave host and members as they were before; what there is of the kind goes too."""
-    for cluster in (fleet.host, *fleet.members.values()):
-        await cluster.delete(CRDS, _name(resource))
-        await cluster.until(CRDS, _name(resource), None, absent, seconds=SETTLE)
+async def _serve_no_more(sandbox: Sandbox, resource: Resource) -> None:
+    async with connected(sandbox) as fleet:
+        for cluster in (fleet.host, *fleet.members.values()):
+            await cluster.delete(CRDS, _name(resource))
+            await cluster.until(CRDS, _name(resource), None, absent, seconds=SETTLE)
 
 
 def _name(resource: Resource) -> str:

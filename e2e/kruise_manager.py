@@ -1,6 +1,6 @@
-"""OpenKruise's own controller of CloneSets beside the members. It takes minutes to build: for a soak only.
+"""OpenKruise's own controllers beside the members. They take minutes to build: for a soak only.
 
-It runs as a program of its own at each member, which calls its webhooks on this machine. They must be gone
+They run as a program of its own at each member, which calls its webhooks on this machine. They must be gone
 before it is: without it they refuse every write.
 """
 
@@ -10,16 +10,20 @@ import asyncio
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import yaml
 
-from e2e.fleet import Fleet
-from e2e.kruise import CLONESETS, kept, module
+from e2e.fleet import Fleet, connected
+from e2e.kruise import kept, module
 from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox import ports
 from federation.sandbox.process import Process
+from federation.sandbox.sandbox import Sandbox
 from tests.federated import NAMESPACES, USER, Cluster, deployment, eventually
 
 NAME, NAMESPACE = "kruise-manager", "kruise-system"
@@ -54,36 +58,52 @@ def built() -> Path:
     return program
 
 
-async def start(fleet: Fleet) -> None:
-    """Have OpenKruise control the CloneSets of all members."""
-    program = await asyncio.to_thread(built)
-    await asyncio.gather(*(_start(fleet, name, program) for name in fleet.members))
+@contextmanager
+def controlled(sandbox: Sandbox, resource: Resource) -> Iterator[None]:
+    """Have OpenKruise control a kind in all members for the time of a block; they serve it already."""
+    program = built()
+    try:
+        asyncio.run(_start_all(sandbox, resource, program))
+        yield
+    finally:
+        asyncio.run(_stop_all(sandbox, resource))
 
 
-async def stop(fleet: Fleet) -> None:
+async def _start_all(sandbox: Sandbox, resource: Resource, program: Path) -> None:
+    async with connected(sandbox) as fleet:
+        await asyncio.gather(*(_start(fleet, name, resource, program) for name in fleet.members))
+
+
+async def _stop_all(sandbox: Sandbox, resource: Resource) -> None:
     """Leave the members as they were before."""
-    for name, member in fleet.members.items():
-        for resource, webhooks in _webhooks():
-            await member.delete(resource, webhooks["metadata"]["name"])
-        definitions = await _definitions(fleet, name)
-        await fleet.kubectl(name, "delete", "--ignore-not-found", "-f", "-", stdin=definitions)
-        await member.delete(NAMESPACES, NAMESPACE)
-        await asyncio.to_thread(fleet.program(name, NAME).stop)
+    async with connected(sandbox) as fleet:
+        for name in fleet.members:
+            await _stop(fleet, name, resource)
 
 
-async def _start(fleet: Fleet, name: str, program: Path) -> None:
+async def _stop(fleet: Fleet, name: str, resource: Resource) -> None:
+    member = fleet.members[name]
+    for configuration, webhooks in _webhooks(resource):
+        await member.delete(configuration, webhooks["metadata"]["name"])
+    definitions = await _definitions(fleet, name)
+    await fleet.kubectl(name, "delete", "--ignore-not-found", "-f", "-", stdin=definitions)
+    await member.delete(NAMESPACES, NAMESPACE)
+    await asyncio.to_thread(fleet.program(name, NAME).stop)
+
+
+async def _start(fleet: Fleet, name: str, resource: Resource, program: Path) -> None:
     member, process = fleet.members[name], fleet.program(name, NAME)
     definitions = await _definitions(fleet, name)
     await fleet.kubectl(name, "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=definitions)
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     await member.apply(NAMESPACES, namespace)
-    for resource, webhooks in _webhooks():
-        await member.apply(resource, webhooks)
+    for configuration, webhooks in _webhooks(resource):
+        await member.apply(configuration, webhooks)
     kubeconfig = fleet.folder(name) / "kruise.kubeconfig"
     kubeconfig.touch(0o600)
     kubeconfig.write_text(await fleet.kubectl(name, "config", "view", "--minify", "--flatten", "--raw"))
     _run(process, program, kubeconfig)
-    await eventually(lambda: _answers(member), lambda: process.tail(30), _STARTED)
+    await eventually(partial(_answers, member, resource), lambda: process.tail(30), _STARTED)
 
 
 def _run(process: Process, program: Path, kubeconfig: Path) -> None:
@@ -102,29 +122,29 @@ async def _definitions(fleet: Fleet, name: str) -> str:
     return await fleet.kubectl(name, "kustomize", str(module() / "config" / "crd"))
 
 
-def _webhooks() -> list[tuple[Resource, Manifest]]:
-    """The webhooks of CloneSets alone; the manager writes its address and certificate into them."""
+def _webhooks(resource: Resource) -> list[tuple[Resource, Manifest]]:
+    """The webhooks of one kind alone; the manager writes its address and certificate into them."""
     text = (module() / "config" / "webhook" / "manifests.yaml").read_text()
     by_kind = {each["kind"]: each for each in yaml.safe_load_all(text) if each}
-    return [(resource, _of_clonesets(by_kind[resource.kind])) for resource in (_MUTATING, _VALIDATING)]
+    return [(each, _of(resource, by_kind[each.kind])) for each in (_MUTATING, _VALIDATING)]
 
 
-def _of_clonesets(webhooks: Manifest) -> Manifest:
-    own = [
-        hook
-        for hook in webhooks["webhooks"]
-        if any("clonesets" in rule["resources"] for rule in hook["rules"])
-    ]
+def _of(resource: Resource, webhooks: Manifest) -> Manifest:
+    own = [hook for hook in webhooks["webhooks"] if any(_is_about(resource, rule) for rule in hook["rules"])]
     metadata = {"name": f"kruise-{webhooks['metadata']['name']}"}
     return webhooks | {"metadata": metadata, "webhooks": own}
 
 
-async def _answers(member: Cluster) -> bool:
-    """Whether its webhooks are called: they say what a CloneSet leaves out."""
-    names = {"apiVersion": CLONESETS.api_version, "kind": CLONESETS.kind}
-    asked = deployment("web", "default") | names
+def _is_about(resource: Resource, rule: Manifest) -> bool:
+    return resource.group in rule["apiGroups"] and resource.plural in rule["resources"]
+
+
+async def _answers(member: Cluster, resource: Resource) -> bool:
+    """Whether its webhooks are called: they say what an object of the kind leaves out."""
+    asked = deployment("web", "default") | {"apiVersion": resource.api_version, "kind": resource.kind}
+    del asked["spec"]["replicas"]
     try:
-        answer = await member.api.apply(CLONESETS, asked, manager=USER, dry_run=True)
+        answer = await member.api.apply(resource, asked, manager=USER, dry_run=True)
     except ApiError:
         return False
     return "updateStrategy" in answer["spec"]

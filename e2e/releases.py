@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from e2e.fleet import ATOLL, Fleet, names
+from e2e.fleet import ATOLL, CLEANED, OURS, Fleet, names
 from e2e.pods import Footage, filmed
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox.sandbox import HOST
-from tests.federated import DEPLOYMENTS, GROUP, POLICIES, deployment, policy, rollout_policy, selects
+from tests.federated import (
+    DEPLOYMENTS,
+    GROUP,
+    POLICIES,
+    deployment,
+    eventually,
+    policy,
+    rollout_policy,
+    selects,
+)
 
 ROLLOUTS = Resource(GROUP, "v1alpha1", "rollouts", "Rollout")
 ROLLOUT_POLICIES = Resource(GROUP, "v1alpha1", "rolloutpolicies", "RolloutPolicy")
@@ -105,6 +114,15 @@ class Web:
         if fate:
             manifest["spec"]["template"]["metadata"]["annotations"] = {fate: "true"}
         await self.fleet.host.apply(self.kind.resource, manifest)
+
+    async def end(self) -> None:
+        """Delete it on the host; wait until no member has a copy."""
+        await self.fleet.host.delete(self.kind.resource, "web", self.namespace)
+        await eventually(self._is_gone, lambda: "copies are left", CLEANED)
+
+    async def _is_gone(self) -> bool:
+        members, resource = self.fleet.members.values(), self.kind.resource
+        return not any([await names(member, resource, self.namespace, OURS) for member in members])
 
     async def verb(self, verb: str, *options: str) -> str:
         """Steer the newest run with the command a person would use; what it prints."""

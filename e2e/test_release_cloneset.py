@@ -5,7 +5,6 @@ The kind is OpenKruise's own. Its controller is played (`e2e/clonesets.py`); in 
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
@@ -15,8 +14,8 @@ import pytest
 
 from e2e import kruise_manager
 from e2e.clonesets import controlled
-from e2e.fleet import CLEANED, OURS, Fleet, connected, names
-from e2e.kruise import CLONESETS, serve, serve_no_more
+from e2e.fleet import Fleet
+from e2e.kruise import CLONESETS, served
 from e2e.pods import Footage
 from e2e.releases import DONE, NEW, SHARES, Kind, Web
 from e2e.scenarios import (
@@ -47,36 +46,16 @@ REAL = pytest.param(True, id="OpenKruise", marks=[pytest.mark.soak, pytest.mark.
 def real(full_sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[bool]:
     """Host and members serve the kind; whether OpenKruise itself controls it in the members."""
     is_real: bool = request.param
-    asyncio.run(_serve(full_sandbox, is_real))
-    yield is_real
-    asyncio.run(_serve_no_more(full_sandbox, is_real))
-
-
-async def _serve(sandbox: Sandbox, is_real: bool) -> None:
-    async with connected(sandbox) as fleet:
-        await serve(fleet, CLONESETS)
-        if is_real:
-            await kruise_manager.start(fleet)
-
-
-async def _serve_no_more(sandbox: Sandbox, is_real: bool) -> None:
-    async with connected(sandbox) as fleet:
-        if is_real:
-            await kruise_manager.stop(fleet)
-        await serve_no_more(fleet, CLONESETS)
+    by_itself = kruise_manager.controlled(full_sandbox, CLONESETS) if is_real else nullcontext()
+    with served(full_sandbox, CLONESETS), by_itself:
+        yield is_real
 
 
 @pytest.fixture
 async def web(fleet: Fleet, namespace: str, real: bool) -> AsyncIterator[Web]:
     async with nullcontext() if real else controlled(fleet.members, namespace):
-        yield Web(fleet, namespace, CLONESET)
-        await fleet.host.delete(CLONESETS, "web", namespace)
-        await eventually(partial(_is_gone, fleet, namespace), lambda: "copies are left", CLEANED)
-
-
-async def _is_gone(fleet: Fleet, namespace: str) -> bool:
-    left = [await names(member, CLONESETS, namespace, OURS) for member in fleet.members.values()]
-    return not any(left)
+        yield (web := Web(fleet, namespace, CLONESET))
+        await web.end()
 
 
 async def test_a_release_goes_in_steps_and_gives_the_strategy_back(web: Web) -> None:
