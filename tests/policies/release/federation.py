@@ -83,7 +83,9 @@ class Federation:
 
     @property
     def model(self) -> type[Member]:
-        return MODELS[self.spec.workload_ref.kind]
+        ref = self.spec.workload_ref
+        named = ref.api_version, ref.kind, ref.plural
+        return next(model for model in MODELS.values() if named == model.KIND)
 
     @property
     def driver(self) -> Driver:

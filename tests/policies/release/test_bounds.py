@@ -25,8 +25,7 @@ TROUBLED, TOGETHER = 400, 900
 def spec_of(
     strategy: dict[str, Any], target: str = "v2", stable: str = "v1", kind: str = "Deployment"
 ) -> RolloutSpec:
-    api_version, _, plural = MODELS[kind].KIND
-    workload = {"apiVersion": api_version, "kind": kind, "plural": plural, "name": "web"}
+    workload = dict(zip(("apiVersion", "kind", "plural"), MODELS[kind].KIND, strict=True)) | {"name": "web"}
     run = {"workloadRef": workload, "targetRevision": target, "stableRevision": stable, "strategy": strategy}
     return RolloutSpec.model_validate(run)
 

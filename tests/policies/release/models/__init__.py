@@ -12,7 +12,8 @@ from tests.policies.release.models.statefulset import StatefulSet
 from tests.policies.release.models.whole import Whole
 
 MODELS: Mapping[str, type[Member]] = {
-    model.KIND[1]: model for model in (Deployment, StatefulSet, DaemonSet, CloneSet, Whole)
+    model.__name__: model for model in (Deployment, StatefulSet, DaemonSet, CloneSet, Whole)
 }
+"""By name: kinds of different groups may be called alike."""
 OF_PODS = [kind for kind, model in MODELS.items() if model is not Whole]
 """Kinds of which a cluster may hold a part."""
