@@ -21,6 +21,7 @@ from tests.federated import CRDS, absent
 
 MODULE, VERSION = "github.com/openkruise/kruise", "v1.9.1"
 CLONESETS = Resource("apps.kruise.io", "v1alpha1", "clonesets", "CloneSet")
+DAEMONSETS = Resource("apps.kruise.io", "v1beta1", "daemonsets", "DaemonSet")
 _DOWNLOAD = 300.0
 """Seconds that the module may take: it has 40 MB."""
 

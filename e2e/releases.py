@@ -83,7 +83,8 @@ class Web:
     @property
     def name(self) -> str:
         """How commands name it."""
-        return f"{self.kind.resource.kind.lower()}/web"
+        kind, group = self.kind.resource.kind.lower(), self.kind.resource.group
+        return f"{kind}.{group}/web" if "." in group else f"{kind}/web"
 
     # What its user does
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
+from e2e.nodes import another_node
 from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, Web, image_of, within_bounds
 from federation.kube.resources import Manifest
 
 TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
+FOUR_THEN_ALL = [{"updated": 4, "approval": "Manual"}, {"updated": "100%"}]
 HALF_THEN_ALL = [{"updated": "50%", "approval": "Manual"}, {"updated": "100%"}]
 
 
@@ -110,3 +113,47 @@ async def mends_what_is_broken(web: Web) -> None:
         await web.reaches("Completed")
     assert footage.beyond == []
     await web.is_everywhere(NEW)
+
+
+# Of workloads that have a pod on each node: three in each member
+
+
+async def counts_a_node_that_comes(web: Web) -> None:
+    """The pod of a node that comes in mid-batch is new at once, and counted."""
+    await web.begin(steps=FOUR_THEN_ALL, maxUnavailable=1)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        before = _of("m1", await web.reaches("AwaitingApproval"))
+        assert footage.now(NEW) == 4
+        async with another_node("m1", web.fleet.members["m1"], f"{web.namespace}-node"):
+            await web.run(1, lambda status: _of("m1", status)["replicas"] == 4)
+            counted = await web.run(1, lambda status: status["updatedReady"] == 5)
+            assert _of("m1", counted)["permitted"] == before["permitted"] + 1
+            assert counted["permitted"] == footage.now(NEW) == 5
+            await web.verb("approve")
+            await web.reaches("Completed")
+            await web.is_everywhere(NEW, {**web.shares, "m1": 4})
+    permitted: int = before["permitted"]
+    assert set(footage.beyond) <= {("m1", NEW, permitted + 1, permitted)}, "more than the pod that came"
+    assert footage.fewest_ready >= web.pods - 1
+
+
+async def gains_nothing_from_a_node_that_goes(web: Web) -> None:
+    """A node that goes in mid-batch frees nothing, whether its pod was new or not."""
+    grown = replace(web, shares={**web.shares, "m1": 4})
+    async with another_node("m1", web.fleet.members["m1"], f"{web.namespace}-node"):
+        await grown.begin(steps=FOUR_THEN_ALL, maxUnavailable=1)
+        await grown.change(NEW)
+        await grown.reaches("AwaitingApproval")
+    async with web.filmed() as footage:
+        await web.run(1, lambda status: status["replicas"] == 9)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    within_bounds(footage, down=1, ready=9)
+    await web.is_everywhere(NEW)
+
+
+def _of(cluster: str, status: Manifest) -> Manifest:
+    """What a run's status says of one cluster."""
+    found: list[Manifest] = [each for each in status["clusters"] if each["name"] == cluster]
+    return found[0]

@@ -10,10 +10,16 @@ import pytest
 
 from e2e.fleet import Fleet
 from e2e.kills import kills_of
-from e2e.nodes import another_node
-from e2e.pods import Footage
 from e2e.releases import DONE, NEW, OLD, Kind, Web, within_bounds
-from e2e.scenarios import goes_in_steps, halts_at_a_crash, is_superseded_in_mid_batch, mends_what_is_broken
+from e2e.scenarios import (
+    FOUR_THEN_ALL,
+    counts_a_node_that_comes,
+    gains_nothing_from_a_node_that_goes,
+    goes_in_steps,
+    halts_at_a_crash,
+    is_superseded_in_mid_batch,
+    mends_what_is_broken,
+)
 from federation.controllers.examination import PACE
 from federation.kube.resources import Manifest
 from tests.federated import DAEMONSETS
@@ -25,7 +31,6 @@ SURGING = replace(
     DAEMONSET, spec={"updateStrategy": {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": "50%"}}}
 )
 NODES = {"m1": 3, "m2": 3, "m3": 3}
-HALF_THEN_ALL = [{"updated": 4, "approval": "Manual"}, {"updated": "100%"}]
 ONE_BY_ONE = [{"updated": pods} for pods in range(1, 10)]
 KILLED = 2 * DONE
 """Seconds in which a release is done by controllers that live about a second each."""
@@ -87,35 +92,12 @@ async def test_what_is_broken_can_be_mended_by_a_release(fleet: Fleet, namespace
 
 async def test_the_pod_of_a_node_that_comes_in_mid_batch_is_counted(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=1)
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        before = await web.reaches("AwaitingApproval")
-        assert footage.now(NEW) == 4
-        async with another_node("m1", fleet.members["m1"], f"{namespace}-node"):
-            await web.run(1, lambda status: _of("m1", status)["replicas"] == 4)
-            counted = await web.run(1, lambda status: status["updatedReady"] == 5)
-            assert _of("m1", counted)["permitted"] == _of("m1", before)["permitted"] + 1
-            assert counted["permitted"] == footage.now(NEW) == 5
-            await web.verb("approve")
-            await web.reaches("Completed")
-            await web.is_everywhere(NEW, NODES | {"m1": 4})
-    _is_all(footage, beyond=("m1", NEW, _of("m1", before)["permitted"] + 1))
-    assert footage.fewest_ready >= 8
+    await counts_a_node_that_comes(web)
 
 
 async def test_a_node_that_goes_in_mid_batch_frees_nothing(fleet: Fleet, namespace: str) -> None:
-    web = Web(fleet, namespace, DAEMONSET, NODES | {"m1": 4})
-    async with another_node("m1", fleet.members["m1"], f"{namespace}-node"):
-        await web.begin(steps=HALF_THEN_ALL, maxUnavailable=1)
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-    async with web.filmed() as footage:
-        await web.run(1, lambda status: status["replicas"] == 9)
-        await web.steer(1, approvedStep=1)
-        await web.reaches("Completed")
-    within_bounds(footage, down=1, ready=9)
-    await web.is_everywhere(NEW, NODES)
+    web = web_of(fleet, namespace)
+    await gains_nothing_from_a_node_that_goes(web)
 
 
 async def test_kills_of_the_controller_let_no_more_pods_go(fleet: Fleet, namespace: str) -> None:
@@ -134,7 +116,7 @@ async def test_while_it_waits_in_a_batch_it_is_progressing_and_kubectl_waits(
     fleet: Fleet, namespace: str
 ) -> None:
     web = web_of(fleet, namespace)
-    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    await web.begin(steps=FOUR_THEN_ALL, maxUnavailable=2)
     await web.change(NEW)
     waiting = asyncio.create_task(
         fleet.kubectl("host", "-n", namespace, "rollout", "status", web.name, f"--timeout={DONE:.0f}s")
@@ -148,17 +130,5 @@ async def test_while_it_waits_in_a_batch_it_is_progressing_and_kubectl_waits(
     await web.is_everywhere(NEW)
 
 
-def _of(cluster: str, status: Manifest) -> Manifest:
-    """What a run's status says of one cluster."""
-    found: list[Manifest] = [each for each in status["clusters"] if each["name"] == cluster]
-    return found[0]
-
-
 def _health(binding: Manifest) -> set[str]:
     return {each.get("health", "") for each in binding.get("status", {}).get("clusters", [])}
-
-
-def _is_all(footage: Footage, beyond: tuple[str, str, int]) -> None:
-    """Say that nothing was beyond what was permitted but one pod, until it was counted."""
-    found = {(cluster, image, pods, pods - permitted) for cluster, image, pods, permitted in footage.beyond}
-    assert found <= {(*beyond, 1)}
