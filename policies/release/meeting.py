@@ -112,7 +112,7 @@ def _resized(run: Run, cluster: RolloutCluster, sight: Sight, replicas: int) -> 
     part = resized(Part(cluster.permitted, cluster.outliers))
     proven = run.driver.resized(Part(cluster.updated_ready), former, replicas).updated  # these may go, too
     proven = min(proven, cluster.updated_ready)
-    if run.driver.BY_DELETION:  # what we deleted is on its way still, whichever pods went
+    if run.driver.PER_NODE:  # what was taken down is on its way still, whichever pods went
         on_the_way = max(0, cluster.permitted - cluster.updated_ready)
         part = Part(max(part.updated, min(replicas, proven + on_the_way)))
     return with_(cluster, permitted=part.updated, outliers=part.outliers, updated_ready=proven)

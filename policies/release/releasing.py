@@ -105,44 +105,68 @@ def _permit(run: Run) -> None:
         strategy.distribution == "Ordered",
     )
     for name, count in given.items():
-        run.clusters[name] = with_(run.clusters[name], permitted=count, state="Releasing")
+        cluster = run.clusters[name]
+        none = run.driver.NONE_FIRST and cluster.state == "Stable" and not _returns(cluster, run.sights[name])
+        run.clusters[name] = with_(cluster, permitted=0 if none else count, state="Releasing")
+
+
+def _returns(cluster: RolloutCluster, sight: Sight) -> bool:
+    """Whether a cluster is on its way back: its pods that go come at the target, as the first permitted."""
+    return cluster.base_permitted is None and sight.updated < cluster.replicas
 
 
 def _berth(run: Run, name: str) -> Berth:
     cluster, sight = run.clusters[name], run.sights[name]
     out = bool(cluster.left_out) or cluster.state == "Released"
-    whole = _is_whole(run, cluster, sight)
+    whole, others_down = _is_whole(run, cluster, sight), _others_down(run, cluster, sight)
     return Berth(
         replicas=cluster.replicas,
         target=cluster.target,
         permitted=0 if out else cluster.permitted,
         proven=0 if out else cluster.updated_ready,
-        others_down=0 if out else _others_down(run, cluster, sight),
+        others_down=0 if out else others_down,
+        first_down=0 if out else _first_down(run, cluster, sight, others_down),
         limit=max(1, round_down(run.spec.strategy.max_unavailable_per_cluster, cluster.replicas)),
-        broken_first=run.driver.BROKEN_FIRST and not sight.ordered,
         open=sight.reachable and sight.current and whole and not out and sight.refused is None,
     )
 
 
 def _is_whole(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
     """Whether a cluster has all its pods before it is given any of the target: pods that are missing then
-    would come at the target, beside those that are permitted. So would those that we delete still.
+    would come at the target, beside those that are permitted. So would those that still go.
     """
     if cluster.state != "Stable":
         return True
-    begun = (cluster.base_permitted or 0) if run.driver.BY_DELETION else 0
+    begun = (cluster.base_permitted or 0) if run.driver.PER_NODE else 0
     return sight.total >= cluster.replicas and sight.updated >= min(begun, cluster.replicas)
 
 
 def _others_down(run: Run, cluster: RolloutCluster, sight: Sight) -> int:
     """Return how many pods are down that the run did not touch, or may be by what was before it."""
-    seen = max(0, cluster.unavailable - max(0, cluster.permitted - cluster.updated_ready))
+    on_the_way = max(0, cluster.permitted - cluster.updated_ready)
+    if run.driver.SAME_FIRST:  # what goes may look ready still, while others are down
+        missing = max(0, cluster.replicas - sight.total)
+        on_the_way = min(on_the_way, missing + max(0, cluster.updated - cluster.updated_ready))
+    seen = max(0, cluster.unavailable - on_the_way)
     if cluster.state != "Stable":
         return seen
     if not sight.current:
         return max(seen, cluster.base_permitted or 0)
     base = cluster.replicas if cluster.base_permitted is None else cluster.base_permitted
     return max(seen, min(base, cluster.replicas) - sight.updated_ready)
+
+
+def _first_down(run: Run, cluster: RolloutCluster, sight: Sight, others_down: int) -> int:
+    """Return how many of the pods that are down are replaced before any that is ready.
+
+    Where others may come first, that is so once all are down that are still to be replaced, or all that the
+    revision before took.
+    """
+    by_kind = run.driver.BROKEN_FIRST and not sight.ordered
+    if by_kind or others_down >= cluster.replicas - cluster.permitted:
+        return others_down
+    taken = max(0, (cluster.base_permitted or 0) - cluster.permitted)
+    return taken if run.driver.SAME_FIRST and others_down >= taken else 0
 
 
 def _finalize(run: Run) -> None:

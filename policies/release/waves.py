@@ -4,8 +4,7 @@ What was permitted and is not proven ready counts as down, whatever a cluster do
 be heard or not: a permission that was written can't be taken back.
 
 Pods that are down already cost nothing to replace, however many they are, where they are the first that are
-replaced: what is broken can always be mended by a release. Where others may come first, that is so once all
-are down that are still to be replaced.
+replaced: what is broken can always be mended by a release.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Berth:
     """Pods of other revisions that are not ready, or missing, or may be by what was permitted before."""
     limit: int
     """Pods that may be down there at a time."""
-    broken_first: bool
-    """Pods that are down are replaced before others."""
+    first_down: int
+    """Those of them that are replaced before any that is ready."""
     open: bool
     """It may be given more now: it is heard, holds what it was told, and is not left out."""
 
@@ -79,9 +78,7 @@ def grants(
 
 def _spare(berth: Berth) -> int:
     """Return how many pods of a cluster may be replaced that are down already."""
-    if not berth.broken_first and berth.others_down < berth.replicas - berth.permitted:
-        return 0
-    return max(0, min(berth.others_down, berth.limit - berth.on_the_way, berth.target - berth.permitted))
+    return max(0, min(berth.first_down, berth.limit - berth.on_the_way, berth.target - berth.permitted))
 
 
 def _room(berth: Berth, free: int) -> int:

@@ -26,11 +26,16 @@ _COUNTERS = Counters(
 )
 
 
+_HASHES = ("updateRevision", "daemonSetHash")
+"""The hash of the present template, as v1beta1 and v1alpha1 call it."""
+
+
 def project(live: Manifest) -> Manifest:
-    projected = daemonset.project(live)
+    projected, status = daemonset.project(live), live.get("status") or {}
+    hashes = {field: status[field] for field in _HASHES if status.get(field)}
     rolling = (live["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
-    partition = rolling.get("partition")
-    return projected | {"spec": {"partition": partition}} if partition else projected
+    spec = {field: rolling[field] for field in ("partition",) if rolling.get(field)}
+    return projected | {"spec": spec, "status": projected["status"] | hashes}
 
 
 def health(projected: Manifest) -> Health:

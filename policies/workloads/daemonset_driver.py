@@ -4,9 +4,6 @@ Under the strategy OnDelete a pod that goes is made anew at the present template
 Rollout and in what the copy says it was permitted. A throttle like the Deployment's would be a disaster: a
 DaemonSet's controller deletes all old pods at once that `minReadySeconds` makes unavailable. Verified on
 Kubernetes 1.36.
-
-Pods of nodes that come, and those that others delete, are at the present template without our doing: they are
-counted once they are seen.
 """
 
 from __future__ import annotations
@@ -14,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import Driver, History, Part, Pod, Progress, proven
-from policies.workloads.replicated import count, observed, reported
+from policies.workloads.driver import History, Part, Pod
+from policies.workloads.per_node import PerNodeDriver
 
 
-class DaemonSetDriver(Driver):
-    """DaemonSets, whose nodes may come and go.
+class DaemonSetDriver(PerNodeDriver):
+    """DaemonSets.
 
     A part that is `stopped` comes to its end: no count tells how many pods were deleted for it that still
     stand.
@@ -27,9 +24,6 @@ class DaemonSetDriver(Driver):
 
     FIELDS = ("updateStrategy",)
     DELETES = True
-    BY_DELETION = True
-    BROKEN_BESIDE = True
-    POD_LABEL = "controller-revision-hash"
     HISTORY = History("apps", "ControllerRevision", "controllerrevisions")
 
     def hold(self, _: Manifest, __: Part, ___: int, /) -> Manifest:
@@ -40,33 +34,6 @@ class DaemonSetDriver(Driver):
         """Surging, if the manifest has it, would leave no pod down but two on a node."""
         bounds = {"maxUnavailable": max(1, max_unavailable), "maxSurge": 0}
         return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": bounds}}
-
-    def replicas(self, _: int | None, projected: Manifest | None, /) -> int | None:
-        """The member's nodes say how many."""
-        if projected is None or not reported(projected):
-            return None
-        return count(projected, "desiredNumberScheduled")
-
-    def resized(self, part: Part, former: int, replicas: int, /) -> Part:
-        """Count every node that went as one of the present template: if it wasn't, the pods that are there
-        tell.
-
-        A node that comes is counted with its pod. A part is never more than there are nodes, also where
-        nobody knew how many.
-        """
-        gone = max(0, former - replicas)
-        return Part(min(replicas, max(0, part.updated - gone)))
-
-    def progress(self, projected: Manifest, /) -> Progress:
-        total, ready = count(projected, "currentNumberScheduled"), count(projected, "numberReady")
-        updated = count(projected, "updatedNumberScheduled")
-        return Progress(
-            observed=observed(projected),
-            total=total,
-            ready=ready,
-            updated=updated,
-            updated_ready=proven(total, ready, updated),
-        )
 
     def number(self, past: Manifest, /) -> int:
         """A template that comes back is numbered anew."""

@@ -68,12 +68,20 @@ class Driver(ABC):
     """Where the value of that label is found by `number`, for kinds whose status does not say it."""
     BROKEN_FIRST: ClassVar[bool] = True
     """Of the pods to replace, those that are not ready go first, whoever decides it."""
+    SAME_FIRST: ClassVar[bool] = False
+    """Those go first that the revision before took."""
+    NONE_FIRST: ClassVar[bool] = False
+    """It is given the template before any pod may go: what it is held by does not know of a pod of the
+    revision before that came after the count.
+    """
     BROKEN_BESIDE: ClassVar[bool] = False
     """On the way back they go beside those that `max_unavailable` lets go, whatever it is."""
     DELETES: ClassVar[bool] = False
     """It may name obstacles and leftovers."""
-    BY_DELETION: ClassVar[bool] = False
-    """A pod that is held goes by our deletion alone: nobody else brings about what is permitted."""
+    PER_NODE: ClassVar[bool] = False
+    """It has a pod on each node, and a pod that was taken down is made anew of the template there is by then:
+    what was begun is brought to its end, on whichever nodes, and wherever nodes went.
+    """
 
     @property
     def units(self) -> str:

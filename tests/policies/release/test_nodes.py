@@ -1,4 +1,4 @@
-"""Nodes come and go while a DaemonSet is released: what the release itself takes down stays within bounds."""
+"""Nodes come and go while DaemonSets are released: what the release itself takes down stays within bounds."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ TROUBLED = 200
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_nodes_that_come_and_go_let_no_more_pods_go_at_a_time(first: int) -> None:
+@pytest.mark.parametrize("kind", ["DaemonSet", "AdvancedDaemonSet"])
+def test_nodes_that_come_and_go_let_no_more_pods_go_at_a_time(kind: str, first: int) -> None:
     for seed in range(first, first + CHUNK):
-        _released(seed)
+        _released(seed, kind)
 
 
-def _released(seed: int) -> None:
+def _released(seed: int, kind: str) -> None:
     random = Random(seed)
     sizes = {f"c{i}": random.choice([3, 5, 8, 13]) for i in range(random.randint(1, 3))}
     strategy = {"batches": random.randint(1, 4), "maxUnavailable": random.choice([1, 2, 3])}
-    federation = Federation(random, spec_of(strategy, kind="DaemonSet"), sizes)
+    federation = Federation(random, spec_of(strategy, kind=kind), sizes)
     for link in federation.links.values():
         link.lag = random.choice([0, 1, 4])
     while not federation.over and federation.now < TOGETHER:

@@ -14,7 +14,9 @@ from policies.release.state import Sight, Wish, steps
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
-BY_DELETION = {"workloadRef": WORKLOAD | {"kind": "DaemonSet", "plural": "daemonsets"}}
+PER_NODE = {"workloadRef": WORKLOAD | {"kind": "DaemonSet", "plural": "daemonsets"}}
+BY_NAME = {"workloadRef": PER_NODE["workloadRef"] | {"apiVersion": "apps.kruise.io/v1beta1"}}
+"""Of which those pods go first that the revision before took, and others than those that are down."""
 CRASH = FailedPod(cluster="a", pod="web-1", reason="CrashLoopBackOff")
 
 
@@ -243,7 +245,7 @@ def test_a_rollback_takes_broken_pods_at_once_and_of_the_others_a_quarter() -> N
 
 
 def test_where_broken_pods_go_beside_the_bound_a_rollback_lets_no_others_go_for_them() -> None:
-    play = Play(spec(BY_DELETION, maxUnavailablePerCluster="100%"), {"a": 8})
+    play = Play(spec(PER_NODE, maxUnavailablePerCluster="100%"), {"a": 8})
     play.look()
     play.see("a", updated=8, updated_ready=3, ready=3)
     play.look()
@@ -372,16 +374,55 @@ def test_what_a_superseded_run_began_counts_as_down_until_it_is_seen() -> None:
     ]
 
 
-def test_what_a_superseded_run_began_by_deletion_ends_before_the_next_revision_comes() -> None:
-    play = Play(spec(BY_DELETION, steps=[{"updated": "100%"}], maxUnavailable=5), {"a": 5})
+@pytest.mark.parametrize("kind", [PER_NODE, BY_NAME], ids=["apps", "OpenKruise"])
+def test_pods_that_go_for_a_superseded_run_are_there_before_the_next_revision_comes(
+    kind: dict[str, Any],
+) -> None:
+    play = Play(spec(kind, steps=[{"updated": "100%"}], maxUnavailable=5), {"a": 5})
     play.see("a", holds=Permission("v0", 3), updated=2, updated_ready=2)  # another may be gone, unseen
     assert play.look(2).permitted == 0
-    play.see("a", holds=Permission("v0", 3), updated=3, updated_ready=0, ready=2)
+    play.see("a", holds=Permission("v0", 3), updated=3, updated_ready=3)
+    assert play.look(2).permitted == 5
+
+
+def test_where_it_matters_a_cluster_has_the_template_before_any_of_its_pods_may_go() -> None:
+    play = Play(spec(BY_NAME, maxUnavailable=2), {"a": 5})
+    play.look()
+    assert (play.may("a").revision, play.may("a").updated) == ("v2", 0)
+    play.see("a", current=False)
+    assert play.look(3).permitted == 0
+    play.see("a")
     assert play.look().permitted == 2
 
 
+def test_a_cluster_on_its_way_back_is_permitted_the_pods_that_go_anyway() -> None:
+    play = Play(spec(BY_NAME, maxUnavailable=2), {"a": 5})
+    play.see("a", holds=Permission("v0"), updated=4, updated_ready=4)
+    assert play.look().permitted == 1
+
+
+def test_pods_that_are_down_go_first_where_the_revision_before_took_no_others() -> None:
+    play = Play(spec(BY_NAME, maxUnavailable=2), {"a": 5})
+    play.see("a", holds=Permission("v0", 2), updated=2, updated_ready=0, ready=3)
+    play.look()
+    play.see("a", updated=0, updated_ready=0, ready=3)
+    assert play.look().permitted == 2
+
+
+def test_pods_that_are_down_are_not_counted_upon_to_go_first_where_others_are_the_first() -> None:
+    play = Play(spec({"workloadRef": WORKLOAD | {"kind": "StatefulSet"}}, maxUnavailable=2), {"a": 5})
+    play.see("a", holds=Permission("v0", 2), updated=2, updated_ready=0, ready=3)
+    assert play.look(9).permitted == 0
+
+
+def test_pods_that_are_down_are_not_counted_upon_to_go_first_where_it_took_others() -> None:
+    play = Play(spec(BY_NAME, maxUnavailable=2), {"a": 5})
+    play.see("a", holds=Permission("v0", 3), updated=3, updated_ready=1, ready=3)
+    assert play.look(9).permitted == 0
+
+
 def test_a_cluster_is_waited_for_while_nobody_knows_how_many_pods_it_has() -> None:
-    play = Play(spec(BY_DELETION, steps=[{"updated": "100%"}]), {"a": 5, "b": 5})
+    play = Play(spec(PER_NODE, steps=[{"updated": "100%"}]), {"a": 5, "b": 5})
     play.see("b", replicas=None, reachable=False, current=False)
     assert play.look(9).phase == "Releasing"
     assert play.status.message == "waiting for cluster b"

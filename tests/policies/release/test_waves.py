@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from policies.release.waves import Berth, grants
 
 
 def berth(*, target: int = 5, permitted: int = 0, proven: int = 0, down: int = 0, limit: int = 10) -> Berth:
-    """A cluster of ten pods; `down` are not ready beside those of the run."""
-    return Berth(10, target, permitted, proven, down, limit, broken_first=True, open=True)
+    """A cluster of ten pods; `down` are not ready beside those of the run, and go first."""
+    return Berth(10, target, permitted, proven, down, first_down=down, limit=limit, open=True)
 
 
 def given(limit: int, *, concurrent: int | None = None, **berths: Berth) -> dict[str, int]:
@@ -26,6 +28,11 @@ def test_pods_that_are_down_leave_no_room_elsewhere() -> None:
 def test_pods_that_are_down_are_replaced_although_they_fill_the_bound() -> None:
     assert given(2, a=berth(down=10)) == {"a": 2}
     assert given(2, a=berth(down=1), b=berth(down=1)) == {"a": 1, "b": 1}
+
+
+def test_pods_that_are_down_but_not_the_first_to_go_leave_no_room_either() -> None:
+    assert given(2, a=replace(berth(down=2), first_down=0)) == {}
+    assert given(2, a=replace(berth(down=2), first_down=1)) == {"a": 1}
 
 
 def test_what_is_down_is_replaced_within_the_bounds_too() -> None:

@@ -8,7 +8,7 @@ are replaced without regard to the bound.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count as numbers
 
 from policies.api.meta import Manifest
 from policies.workloads.driver import Pod as Listed
@@ -54,7 +54,7 @@ class DaemonSet(Member):
     status: dict[str, int] = field(default_factory=dict)
     """What its controller counted last."""
     _now: float = 0
-    _number: count[int] = field(default_factory=count)
+    _number: numbers[int] = field(default_factory=numbers)
 
     @property
     def wanted(self) -> int:
@@ -144,15 +144,23 @@ class DaemonSet(Member):
         self.uninvited[revision] += node.revision != revision
 
     def _roll(self, spec: Spec, now: float) -> None:
-        bound = spec.restraint["updateStrategy"]["rollingUpdate"] if spec.restraint else {}
+        bound, nodes = rules_of(spec), self.rolled(spec)
         down = sum(
-            not node.alive or (node.revision == spec.revision and not node.ready(now)) for node in self.nodes
+            not node.alive or (node.revision == spec.revision and not node.ready(now)) for node in nodes
         )
-        old = [node for node in self.nodes if node.alive and node.revision != spec.revision]
+        old = [node for node in nodes if node.alive and node.revision != spec.revision]
         ready = [node for node in old if node.ready(now)]
-        room = max(0, bound.get("maxUnavailable", 1) - down)
+        room = max(0, self.count(bound.get("maxUnavailable", 1)) - down)
         for node in [*(node for node in old if not node.ready(now)), *ready[:room]]:
             node.lose(self._leaving(), touched=True)
+
+    def count(self, bound: int | str) -> int:
+        """Return a bound as a number of nodes."""
+        return len(self.nodes) if bound == "100%" else int(bound)
+
+    def rolled(self, spec: Spec) -> list[Node]:
+        """Return the nodes to whose pods a rolling update comes, in the order in which it does."""
+        return self.nodes
 
     def _count(self, now: float) -> None:
         updated = self.seen.revision if self.seen else ""
@@ -163,6 +171,12 @@ class DaemonSet(Member):
             "numberReady": sum(node.ready(now) for node in with_pod),
             "updatedNumberScheduled": sum(node.revision == updated for node in with_pod),
         }
+
+
+def rules_of(spec: Spec) -> Manifest:
+    """Return the rules of a rolling update."""
+    rules: Manifest = spec.restraint["updateStrategy"]["rollingUpdate"] if spec.restraint else {}
+    return rules
 
 
 def _is_held(spec: Spec) -> bool:
