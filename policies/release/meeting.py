@@ -68,7 +68,7 @@ def _emptied(run: Run, cluster: RolloutCluster, sight: Sight) -> RolloutCluster:
 
     Those that nodes have brought already are counted.
     """
-    if permitted(run.spec, cluster).part is None or (run.driver.BY_DELETION and sight.replicas):
+    if permitted(run.spec, cluster).part is None or (run.driver.PER_NODE and sight.replicas):
         return cluster
     cluster = _based(with_(cluster, base_revision="", permitted=0, outliers=0), None)
     return with_(cluster, state="Stable")
