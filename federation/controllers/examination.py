@@ -94,10 +94,10 @@ class Examination:
             pods = await pods_of(member, key.ref, copy, driver, selector)
         except ApiError:
             return  # what is wrong with the member shows in its health
-        first = copy.live["spec"].get("ordinals", {}).get("start", 0)
-        newest, part = [_pod(pod, True, first) for pod in pods.newest], permitted(run.spec, cluster).part
+        listed = [*(_pod(pod, True) for pod in pods.newest), *(_pod(pod, False) for pod in pods.others)]
+        every, part = driver.placed(listed, copy.live), permitted(run.spec, cluster).part
+        newest = [pod for pod in every if pod.newest]
         outliers = driver.outliers(newest, part, copy.live) if part is not None else 0
-        every = [*newest, *(_pod(pod, False, first) for pod in pods.others)]
         rules, ready = run.spec.strategy.pod_failure, _ready(newest, every, cluster.replicas)
         self._symptoms.note(key, copy, pods.newest, rules, ready, outliers)
         if not driver.DELETES or self._is_paused(key.cluster) or not self._apply.holds(key):
@@ -182,9 +182,8 @@ def _ready(newest: Sequence[Pod], every: Sequence[Pod], replicas: int) -> int:
     return max(0, sum(pod.ready for pod in newest) - too_many)
 
 
-def _pod(live: Manifest, newest: bool, first: int) -> Pod:
-    """:param first: the ordinal that the name of a StatefulSet's first pod has."""
+def _pod(live: Manifest, newest: bool) -> Pod:
     name, leaving = live["metadata"]["name"], "deletionTimestamp" in live["metadata"]
     suffix = name.rpartition("-")[2]
-    ordinal = int(suffix) - first if suffix.isdecimal() else 0
+    ordinal = int(suffix) if suffix.isdecimal() else 0
     return Pod(name, live["metadata"]["uid"], newest, is_ready(live), leaving, ordinal)

@@ -22,6 +22,8 @@ _COUNTERS = Counters(
 def project(live: Manifest) -> Manifest:
     projected, status = statefulset.project(live), live.get("status") or {}
     more = {field: status[field] for field in _COUNTERS.updated if status.get(field)}
+    if reserved := live["spec"].get("reserveOrdinals"):
+        projected["spec"]["reserveOrdinals"] = reserved
     return projected | {"status": projected["status"] | more}
 
 

@@ -70,13 +70,13 @@ def _bounded(rules: Manifest, bounds: Manifest) -> Manifest:
 
     What says nothing is left out, as `paused: false`: OpenKruise's webhook drops it, and it would look taken.
     """
-    said = {name: rule for name, rule in rules.items() if name != "paused" and _is_said(rule)}
+    said = {name: rule for name, rule in rules.items() if name != "paused" and is_said(rule)}
     if said.get("maxUnavailable") in (0, "0%"):
         said["maxUnavailable"] = 1
     return said | {"maxSurge": 0} | bounds
 
 
-def _is_said(rule: object) -> bool:
+def is_said(rule: object) -> bool:
     if isinstance(rule, dict):
         return any(rule.values())
     return rule is not False and rule not in (None, "", [])

@@ -46,7 +46,7 @@ class Pod(NamedTuple):
     leaving: bool
     """It is being deleted."""
     ordinal: int = 0
-    """Its place among the pods of a StatefulSet, from 0."""
+    """Of a StatefulSet, the number that its name ends with; `placed`, its place among the pods, from 0."""
 
 
 class History(NamedTuple):
@@ -138,6 +138,10 @@ class Driver(ABC):
     def number(self, past: Manifest, /) -> int:
         """Return the place of an object of the history; the greatest is of the present template."""
         raise NotImplementedError
+
+    def placed(self, pods: Sequence[Pod], projected: Manifest, /) -> Sequence[Pod]:
+        """Return all pods of a copy with their places as ordinals."""
+        return pods
 
     def outliers(self, newest: Sequence[Pod], part: Part, projected: Manifest, /) -> int:
         """Count the pods of the present template that the partition does not cover, or that may come."""

@@ -9,6 +9,7 @@ from policies import workloads
 from policies.api.rollout import RolloutSpec
 from policies.matching import group_of, never_propagated
 from policies.workloads.advanced_daemonset_driver import AdvancedDaemonSetDriver
+from policies.workloads.advanced_statefulset_driver import AdvancedStatefulSetDriver
 from policies.workloads.cloneset_driver import CloneSetDriver
 from policies.workloads.cluster_driver import ClusterDriver
 from policies.workloads.daemonset_driver import DaemonSetDriver
@@ -22,6 +23,7 @@ _DRIVERS: Mapping[tuple[str, str], Driver] = {
     ("apps", "DaemonSet"): DaemonSetDriver(),
     ("apps.kruise.io", "CloneSet"): CloneSetDriver(),
     ("apps.kruise.io", "DaemonSet"): AdvancedDaemonSetDriver(),
+    ("apps.kruise.io", "StatefulSet"): AdvancedStatefulSetDriver(),
 }
 _FIXED = "it can't be changed once it exists"
 _RIGHTS = "what it no longer grants is to end in all clusters at once"

@@ -34,7 +34,7 @@ class StatefulSetDriver(Driver):
 
         Where the cluster scales its pods itself, those that it adds are of the template until the next write.
         """
-        return _rolling(_partition(part, manifest["spec"].get("replicas", replicas)))
+        return _rolling(partition(part, manifest["spec"].get("replicas", replicas)))
 
     def return_to(self, _: Manifest, __: int, /) -> Manifest:
         """They go one at a time."""
@@ -85,16 +85,20 @@ class StatefulSetDriver(Driver):
         revision: str = projected["status"].get("updateRevision", "")
         return revision
 
+    def placed(self, pods: Sequence[Pod], projected: Manifest, /) -> Sequence[Pod]:
+        start = projected["spec"].get("ordinals", {}).get("start", 0)
+        return [pod._replace(ordinal=pod.ordinal - start) for pod in pods]
+
     def outliers(self, newest: Sequence[Pod], part: Part, projected: Manifest, /) -> int:
         """Count those that leave, too: until they are gone they are of the template."""
         if _all_made_of_it(projected):
             return part.outliers
-        partition: int = projected["spec"].get("partition", 0)
-        return sum(pod.ordinal < partition for pod in newest)
+        own: int = projected["spec"].get("partition", 0)
+        return sum(pod.ordinal < own for pod in newest)
 
     def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
-        partition = _partition(part, replicas)
-        return [pod for pod in _down(pods) if pod.ordinal >= partition and not pod.newest]
+        covered = partition(part, replicas)
+        return [pod for pod in _down(pods) if pod.ordinal >= covered and not pod.newest]
 
     def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
         """A part is stopped: what is deleted of it comes back at the revision before, if there is one."""
@@ -108,7 +112,8 @@ def _rolling(partition: int) -> Manifest:
     return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}}
 
 
-def _partition(part: Part | None, replicas: int) -> int:
+def partition(part: Part | None, replicas: int) -> int:
+    """Return how many pods stay as they are: all but those that a part covers; None for a part of all."""
     return 0 if part is None else max(0, replicas - (part.updated - part.outliers))
 
 

@@ -55,7 +55,7 @@ def test_a_kind_whose_pods_are_counted_is_never_released_by_cluster(kind: str) -
 
 
 def test_what_counts_clusters_says_nothing_of_replicas() -> None:
-    workload = {"apiVersion": "apps.kruise.io/v1beta1", "kind": "StatefulSet", "plural": "statefulsets"}
+    workload = {"apiVersion": "v1", "kind": "ConfigMap", "plural": "configmaps"}
     run = RolloutSpec.model_validate(
         {
             "workloadRef": workload | {"name": "web"},

@@ -201,3 +201,11 @@ def test_pods_that_are_too_many_count_as_updated_and_gone(
 ) -> None:
     copy = projected(replicas=replicas)
     assert driver.progress(copy | {"status": copy["status"] | status})[1:6] == progress
+
+
+def test_places_are_counted_from_the_first_ordinal() -> None:
+    copy = projected()
+    first = copy | {"spec": copy["spec"] | {"ordinals": {"start": 3}}}
+    listed = [pod._replace(ordinal=pod.ordinal + 3) for pod in pods("OOO")]
+    assert ordinals(driver.placed(listed, first)) == [0, 1, 2]
+    assert ordinals(driver.placed(listed, copy)) == [3, 4, 5]

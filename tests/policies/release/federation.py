@@ -194,12 +194,12 @@ class Federation:
         replicas = self.sizes[name] if may.replicas is None else may.replicas
         if self.scaled_there and (spec := self.members[name].spec) is not None:
             replicas = spec.replicas
-        return Spec(may.revision, replicas, self._restraint(may, replicas), may.echo)
+        return Spec(may.revision, replicas, self._restraint(name, may, replicas), may.echo)
 
-    def _restraint(self, may: Permission, replicas: int) -> Manifest:
+    def _restraint(self, name: str, may: Permission, replicas: int) -> Manifest:
         api_version, kind, _ = self.model.KIND
         said = {} if self.scaled_there else {"replicas": replicas}
-        manifest = {"apiVersion": api_version, "kind": kind, "spec": said}
+        manifest = {"apiVersion": api_version, "kind": kind, "spec": self.members[name].said() | said}
         if may.part is not None:
             return self.driver.hold(manifest, may.part, may.replicas or 0)
         if may.max_unavailable is not None:

@@ -59,6 +59,10 @@ class Member(ABC):
     @abstractmethod
     def pods(self) -> list[Pod]: ...
 
+    def said(self) -> Manifest:
+        """Return what its user says of it, other than the number of pods."""
+        return {}
+
     @abstractmethod
     def settle(self, spec: Spec) -> None:
         """Begin with everything at a revision and ready."""

@@ -1,0 +1,73 @@
+"""How an Advanced StatefulSet of OpenKruise is released in steps from outside: by its partition, as one of
+Kubernetes is.
+
+In the source of OpenKruise 1.9 (pkg/controller/statefulset) the partition counts pods from the first,
+reserved ordinals aside: those beyond it go, from the last down, as many at a time as `maxUnavailable` says
+(with OrderedReady its webhook refuses any other than 1); one below it that is made anew is of the revision
+before. Pods below it that are down count, too: while they are, fewer go that serve.
+
+The revision before is given up as soon as all pods that are *there* are of the template and ready, even if
+others are missing. Where the last pods of the revision before are lost at one time, those that come later, by
+scaling up too, are of the template: no partition prevents it, and the run counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from policies.api.meta import Manifest
+from policies.workloads.cloneset_driver import is_said
+from policies.workloads.driver import Part, Pod, Progress
+from policies.workloads.replicated import count
+from policies.workloads.statefulset_driver import StatefulSetDriver, partition
+
+_NOT_HELD = ("paused", "unorderedUpdate")
+"""What stops the pods that are permitted, and what lets others go than those the partition names."""
+_DEFAULTS = {"maxUnavailable": 1, "podUpdatePolicy": "ReCreate", "minReadySeconds": 0}
+"""What OpenKruise's webhook fills in. Said by us, it goes with us: it would be in the way of `OnDelete`."""
+
+
+class AdvancedStatefulSetDriver(StatefulSetDriver):
+    """StatefulSets of OpenKruise; what is not about the partition stays as their user says."""
+
+    def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
+        """Return the partition that covers `part`, outliers aside."""
+        return _rolling(manifest, partition=partition(part, manifest["spec"].get("replicas", replicas)))
+
+    def return_to(self, manifest: Manifest, max_unavailable: int, /) -> Manifest:
+        """They go one at a time where they come in order: more are refused."""
+        in_parallel = manifest["spec"].get("podManagementPolicy") == "Parallel"
+        return _rolling(manifest, partition=0, maxUnavailable=max(1, max_unavailable) if in_parallel else 1)
+
+    def progress(self, projected: Manifest, /) -> Progress:
+        """Count the new ones that are ready where its status tells them: that of v1alpha1 does not."""
+        seen = super().progress(projected)
+        told = min(seen.updated, count(projected, "updatedReadyReplicas") - seen.leaving)
+        return seen._replace(updated_ready=max(seen.updated_ready, told))
+
+    def placed(self, pods: Sequence[Pod], projected: Manifest, /) -> Sequence[Pod]:
+        """Ordinals that are reserved have no place. `ordinals.start` has a meaning by a feature gate alone:
+        where there are pods before it, it has none.
+        """
+        start = projected["spec"].get("ordinals", {}).get("start", 0)
+        first = start if all(pod.ordinal >= start for pod in pods) else 0
+        reserved = [_range(each) for each in projected["spec"].get("reserveOrdinals") or ()]
+        return [pod._replace(ordinal=_place(pod.ordinal, first, reserved)) for pod in pods]
+
+
+def _rolling(manifest: Manifest, **bounds: int) -> Manifest:
+    strategy = manifest["spec"].get("updateStrategy") or {}
+    rules = strategy.get("rollingUpdate") or {}
+    said = {name: rule for name, rule in rules.items() if name not in _NOT_HELD and is_said(rule)}
+    return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": _DEFAULTS | said | bounds}}
+
+
+def _range(reserved: int | str) -> range:
+    """Read `3` or `"3-5"`, which is three ordinals."""
+    first, _, last = str(reserved).partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def _place(ordinal: int, first: int, reserved: Sequence[range]) -> int:
+    without = {each for span in reserved for each in range(max(first, span.start), min(span.stop, ordinal))}
+    return ordinal - first - len(without)
