@@ -1,0 +1,151 @@
+"""Advanced StatefulSets of OpenKruise are released in steps by OpenKruise itself, in the order of their pods.
+
+They hold as a StatefulSet does, several at a time where their user says so, and past ordinals that are
+reserved. OpenKruise takes minutes to build: for a soak only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from e2e import kruise_manager
+from e2e.fleet import Fleet
+from e2e.kruise import served
+from e2e.pods import Footage
+from e2e.releases import CRASHES, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
+from e2e.scenarios import (
+    HALF_THEN_ALL,
+    TWO_THEN_ALL,
+    goes_in_steps,
+    is_mended_after_a_halt,
+    is_superseded_half_out,
+    is_superseded_in_mid_batch,
+    mends_what_is_broken,
+)
+from federation.kube.resources import Manifest, Resource
+from federation.resources import PODS
+from federation.sandbox.sandbox import Sandbox
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+
+STATEFUL_SETS = Resource("apps.kruise.io", "v1beta1", "statefulsets", "StatefulSet")
+ORDER = {
+    "priorityStrategy": {"weightPriority": [{"weight": 1, "matchSelector": {"matchLabels": {"a": "b"}}}]}
+}
+IN_ORDER: Manifest = {"podManagementPolicy": "OrderedReady"}
+IN_PARALLEL: Manifest = {
+    "podManagementPolicy": "Parallel",
+    "updateStrategy": {
+        "rollingUpdate": {"maxUnavailable": 2, "paused": False, "unorderedUpdate": ORDER},
+    },
+}
+POLICIES = [pytest.param(IN_ORDER, id="OrderedReady"), pytest.param(IN_PARALLEL, id="Parallel")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def by_openkruise(full_sandbox: Sandbox) -> Iterator[None]:
+    """Host and members serve the kind; OpenKruise controls it in the members."""
+    with served(full_sandbox, STATEFUL_SETS), kruise_manager.controlled(full_sandbox, STATEFUL_SETS):
+        yield
+
+
+@pytest.fixture
+async def web(fleet: Fleet, namespace: str, request: pytest.FixtureRequest) -> AsyncIterator[Web]:
+    spec = {"serviceName": "web", **getattr(request, "param", IN_ORDER)}
+    kind = Kind(STATEFUL_SETS, "replicas", "updatedReplicas", "updatedReadyReplicas", spec)
+    yield (web := Web(fleet, namespace, kind))
+    await web.end()
+
+
+def with_policy(*specs: Any) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("web", specs, indirect=True)
+
+
+@with_policy(*POLICIES, pytest.param({"updateStrategy": {"type": "OnDelete"}}, id="OnDelete"))
+async def test_a_release_goes_in_steps_and_leaves_no_trace(web: Web) -> None:
+    await goes_in_steps(web, [1, 5, 10])
+
+
+@with_policy(pytest.param(IN_PARALLEL | {"reserveOrdinals": [1, "3-4"]}, id="reserved"))
+async def test_the_last_pods_go_and_ordinals_that_are_reserved_do_not_count(web: Web) -> None:
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    await web.change(NEW)
+    run = await web.reaches("AwaitingApproval")
+    for cluster in run["clusters"]:
+        name, kept = cluster["name"], cluster["replicas"] - cluster["permitted"]
+        ordinals = [0, 2, 5, 6, 7][: SHARES[name]]
+        assert await _images(web, name) == {
+            ordinal: OLD if place < kept else NEW for place, ordinal in enumerate(ordinals)
+        }
+        strategy = (await web.copy(name, bool))["spec"]["updateStrategy"]
+        rules = {"partition": kept, "maxUnavailable": 2, "minReadySeconds": 0, "podUpdatePolicy": "ReCreate"}
+        assert strategy == {"type": "RollingUpdate", "rollingUpdate": rules}
+
+
+async def _images(web: Web, cluster: str) -> dict[int, str]:
+    found = {}
+    async for page in web.fleet.members[cluster].api.list(PODS, namespace=web.namespace):
+        for pod in page.items:
+            ordinal = int(pod["metadata"]["name"].removeprefix("web-"))
+            found[ordinal] = image_of({"spec": {"template": pod}})
+    return found
+
+
+@with_policy(*POLICIES)
+async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(web: Web) -> None:
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        assert (await web.reaches("Halted"))["reason"] == "PodsFailed"
+        await web.is_looked_at_again()
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=2 + 3)  # what was down, and one at a time in each cluster
+    assert 1 <= footage.most(NEW) <= 2
+
+
+@with_policy(*POLICIES)
+async def test_a_mended_revision_takes_the_place_of_one_that_halted(web: Web) -> None:
+    await is_mended_after_a_halt(web)
+
+
+@with_policy(*POLICIES)
+async def test_a_newer_revision_takes_the_place_of_one_that_is_half_out(web: Web) -> None:
+    await is_superseded_half_out(web)
+
+
+async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(web: Web) -> None:
+    await is_superseded_in_mid_batch(web)
+
+
+@with_policy(pytest.param(IN_PARALLEL, id="Parallel"))
+async def test_what_never_ran_is_mended(web: Web) -> None:
+    await mends_what_is_broken(web)
+
+
+@with_policy(*POLICIES, pytest.param(IN_ORDER | {"reserveOrdinals": [1]}, id="reserved"))
+async def test_scaling_in_mid_batch_lets_no_pod_go(web: Web) -> None:
+    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        for replicas in (16, 6, 12):
+            await web.change(NEW, replicas=replicas)
+            run = await web.run(1, partial(_is_scaled, replicas, footage))
+            assert run["permitted"] <= -(-4 * replicas // 10) + len(SHARES)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW, {"m1": 6, "m2": 4, "m3": 2})
+
+
+def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
+    """Whether the run stands at its step with so many replicas, and the pods are as it says."""
+    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
+    counted = status["replicas"] == footage.pods_there == replicas
+    return bool(waits and counted and status["permitted"] == footage.now(NEW))
