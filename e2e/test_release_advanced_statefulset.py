@@ -16,7 +16,7 @@ from e2e import kruise_manager
 from e2e.fleet import Fleet
 from e2e.kruise import served
 from e2e.pods import Footage
-from e2e.releases import CRASHES, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
+from e2e.releases import CRASHES, DONE, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
 from e2e.scenarios import (
     HALF_THEN_ALL,
     TWO_THEN_ALL,
@@ -29,6 +29,7 @@ from e2e.scenarios import (
 from federation.kube.resources import Manifest, Resource
 from federation.resources import PODS
 from federation.sandbox.sandbox import Sandbox
+from policies.release.pods import is_ready
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
@@ -68,6 +69,14 @@ def with_policy(*specs: Any) -> pytest.MarkDecorator:
 @with_policy(*POLICIES, pytest.param({"updateStrategy": {"type": "OnDelete"}}, id="OnDelete"))
 async def test_a_release_goes_in_steps_and_leaves_no_trace(web: Web) -> None:
     await goes_in_steps(web, [1, 5, 10])
+
+
+async def test_the_same_goes_for_the_version_before_which_tells_less(fleet: Fleet, namespace: str) -> None:
+    before = STATEFUL_SETS._replace(version="v1alpha1")
+    spec = {"serviceName": "web", **IN_PARALLEL}
+    web = Web(fleet, namespace, Kind(before, "replicas", "updatedReplicas", "readyReplicas", spec))
+    await goes_in_steps(web, [1, 5, 10])
+    await web.end()
 
 
 @with_policy(pytest.param(IN_PARALLEL | {"reserveOrdinals": [1, "3-4"]}, id="reserved"))
@@ -149,3 +158,40 @@ def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
     waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
     counted = status["replicas"] == footage.pods_there == replicas
     return bool(waits and counted and status["permitted"] == footage.now(NEW))
+
+
+async def test_where_the_last_pods_of_the_revision_before_are_lost_what_comes_uninvited_is_counted(
+    web: Web,
+) -> None:
+    """OpenKruise forgets the revision before when all pods that are there are of the new one."""
+    await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+    await web.change(NEW)
+    await web.reaches("AwaitingApproval")
+    assert await _images(web, "m3") == {0: OLD, 1: NEW}
+    await _lose(web, "m3", "web-0")
+    await web.copy("m3", _has_forgotten)
+    assert await _images(web, "m3") == {0: OLD, 1: NEW}
+    await _lose(web, "m3", "web-0")
+    assert await _images(web, "m3") == {0: NEW, 1: NEW}
+    await web.run(1, lambda status: status["permitted"] == status["updated"] == 6)
+    await web.steer(1, approvedStep=1)
+    await web.reaches("Completed")
+    await web.is_everywhere(NEW)
+
+
+async def _lose(web: Web, cluster: str, pod: str) -> None:
+    """Have a pod deleted by somebody else; wait until another is ready in its place."""
+    member = web.fleet.members[cluster]
+    lost = await member.get(PODS, pod, web.namespace)
+    assert lost is not None
+    await member.delete(PODS, pod, web.namespace)
+    await member.until(PODS, pod, web.namespace, partial(_is_another, lost), seconds=DONE)
+
+
+def _is_another(lost: Manifest, pod: Manifest | None) -> bool:
+    return pod is not None and pod["metadata"]["uid"] != lost["metadata"]["uid"] and is_ready(pod)
+
+
+def _has_forgotten(live: Manifest | None) -> bool:
+    status = live["status"] if live else {}
+    return bool(live) and status["currentRevision"] == status["updateRevision"]
