@@ -137,7 +137,11 @@ async def test_what_never_ran_is_mended(web: Web) -> None:
     await mends_what_is_broken(web)
 
 
-@with_policy(*POLICIES, pytest.param(IN_ORDER | {"reserveOrdinals": [1]}, id="reserved"))
+@with_policy(
+    *POLICIES,
+    pytest.param(IN_ORDER | {"reserveOrdinals": [1]}, id="reserved"),
+    pytest.param(IN_PARALLEL | {"ordinals": {"start": 5}}, id="a start without its feature gate"),
+)
 async def test_scaling_in_mid_batch_lets_no_pod_go(web: Web) -> None:
     await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
     async with web.filmed() as footage:
