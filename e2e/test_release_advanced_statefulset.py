@@ -15,6 +15,7 @@ import pytest
 from e2e import kruise_manager
 from e2e.fleet import Fleet
 from e2e.kruise import served
+from e2e.kubelets import IN_PLACE_READY, restarting
 from e2e.pods import Footage
 from e2e.releases import CRASHES, DONE, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
 from e2e.scenarios import (
@@ -34,6 +35,7 @@ from policies.release.pods import is_ready
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 
 STATEFUL_SETS = Resource("apps.kruise.io", "v1beta1", "statefulsets", "StatefulSet")
+COUNTED = (STATEFUL_SETS, "replicas", "updatedReplicas", "updatedReadyReplicas")
 ORDER = {
     "priorityStrategy": {"weightPriority": [{"weight": 1, "matchSelector": {"matchLabels": {"a": "b"}}}]}
 }
@@ -57,8 +59,7 @@ def by_openkruise(full_sandbox: Sandbox) -> Iterator[None]:
 @pytest.fixture
 async def web(fleet: Fleet, namespace: str, request: pytest.FixtureRequest) -> AsyncIterator[Web]:
     spec = {"serviceName": "web", **getattr(request, "param", IN_ORDER)}
-    kind = Kind(STATEFUL_SETS, "replicas", "updatedReplicas", "updatedReadyReplicas", spec)
-    yield (web := Web(fleet, namespace, kind))
+    yield (web := Web(fleet, namespace, Kind(*COUNTED, spec)))
     await web.end()
 
 
@@ -96,12 +97,49 @@ async def test_the_last_pods_go_and_ordinals_that_are_reserved_do_not_count(web:
 
 
 async def _images(web: Web, cluster: str) -> dict[int, str]:
-    found = {}
-    async for page in web.fleet.members[cluster].api.list(PODS, namespace=web.namespace):
-        for pod in page.items:
-            ordinal = int(pod["metadata"]["name"].removeprefix("web-"))
-            found[ordinal] = image_of({"spec": {"template": pod}})
-    return found
+    """Return the images of the pods by ordinal."""
+    return {
+        int(pod["metadata"]["name"].removeprefix("web-")): image_of({"spec": {"template": pod}})
+        for pod in await _pods(web, cluster)
+    }
+
+
+async def _pods(web: Web, cluster: str) -> list[Manifest]:
+    pages = web.fleet.members[cluster].api.list(PODS, namespace=web.namespace)
+    return [pod async for page in pages for pod in page.items]
+
+
+class InPlace(Kind):
+    """Its pods have the readiness gate that updates in place demand."""
+
+    def manifest(self, namespace: str, image: str, replicas: int) -> Manifest:
+        made = super().manifest(namespace, image, replicas)
+        made["spec"]["template"]["spec"]["readinessGates"] = [{"conditionType": IN_PLACE_READY}]
+        return made
+
+
+@pytest.mark.parametrize("policy", ["InPlaceIfPossible", "InPlaceOnly"])
+async def test_pods_that_are_updated_in_place_go_in_steps_and_stay_what_they_are(
+    fleet: Fleet, namespace: str, policy: str
+) -> None:
+    rules = {"podUpdatePolicy": policy, "inPlaceUpdateStrategy": {"gracePeriodSeconds": 1}}
+    spec = {"serviceName": "web", "updateStrategy": {"rollingUpdate": rules}}
+    web = Web(fleet, namespace, InPlace(*COUNTED, spec))
+    async with restarting(fleet.members, namespace):
+        await web.begin(steps=HALF_THEN_ALL, maxUnavailable=2)
+        before = [await _pods(web, name) for name in SHARES]
+        async with web.filmed() as footage:
+            await web.change(NEW)
+            await web.reaches("AwaitingApproval")
+            assert footage.now(NEW) == 5
+            await web.steer(1, approvedStep=1)
+            await web.reaches("Completed")
+        within_bounds(footage, down=2)
+        after = [await _pods(web, name) for name in SHARES]
+    assert [[pod["metadata"]["uid"] for pod in pods] for pods in after] == [
+        [pod["metadata"]["uid"] for pod in pods] for pods in before
+    ]
+    await web.end()
 
 
 @with_policy(*POLICIES)
