@@ -13,6 +13,7 @@ scaling up too, are of the template: no partition prevents it, and the run count
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from policies.api.meta import Manifest
@@ -25,6 +26,7 @@ _NOT_HELD = ("paused", "unorderedUpdate")
 """What stops the pods that are permitted, and what lets others go than those the partition names."""
 _DEFAULTS = {"maxUnavailable": 1, "podUpdatePolicy": "ReCreate", "minReadySeconds": 0}
 """What OpenKruise's webhook fills in. Said by us, it goes with us: it would be in the way of `OnDelete`."""
+_RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
 
 
 class AdvancedStatefulSetDriver(StatefulSetDriver):
@@ -51,7 +53,8 @@ class AdvancedStatefulSetDriver(StatefulSetDriver):
         """
         start = projected["spec"].get("ordinals", {}).get("start", 0)
         first = start if all(pod.ordinal >= start for pod in pods) else 0
-        reserved = [_range(each) for each in projected["spec"].get("reserveOrdinals") or ()]
+        said = projected["spec"].get("reserveOrdinals") or ()
+        reserved = sorted(map(_range, said), key=lambda span: span.start)
         return [pod._replace(ordinal=_place(pod.ordinal, first, reserved)) for pod in pods]
 
 
@@ -63,11 +66,18 @@ def _rolling(manifest: Manifest, **bounds: int) -> Manifest:
 
 
 def _range(reserved: int | str) -> range:
-    """Read `3` or `"3-5"`, which is three ordinals."""
-    first, _, last = str(reserved).partition("-")
-    return range(int(first), int(last or first) + 1)
+    """Read `3` or `"3-5"`, which is three ordinals; what else is said is none, and refused by OpenKruise."""
+    if isinstance(reserved, int):
+        return range(reserved, reserved + 1)
+    found = _RANGE.fullmatch(reserved)
+    return range(int(found[1]), int(found[2]) + 1) if found else range(0)
 
 
 def _place(ordinal: int, first: int, reserved: Sequence[range]) -> int:
-    without = {each for span in reserved for each in range(max(first, span.start), min(span.stop, ordinal))}
-    return ordinal - first - len(without)
+    """:param reserved: by their starts; they may overlap."""
+    without, counted = 0, first
+    for span in reserved:
+        start, stop = max(counted, span.start), min(span.stop, ordinal)
+        if start < stop:
+            without, counted = without + stop - start, stop
+    return ordinal - first - without

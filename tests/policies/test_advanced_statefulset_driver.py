@@ -122,11 +122,24 @@ def test_new_pods_that_are_ready_are_counted_as_the_status_says(
         ({}, [0, 1, 2], [0, 1, 2]),
         ({"reserveOrdinals": [1, 3]}, [0, 2, 4, 5], [0, 1, 2, 3]),
         ({"reserveOrdinals": ["1-3", 2, 9]}, [0, 4, 5], [0, 1, 2]),
+        ({"reserveOrdinals": ["4-9", "1-5", "0-1"]}, [10, 11], [0, 1]),
+        ({"reserveOrdinals": ["0-99999999"]}, [100000000], [0]),
+        ({"reserveOrdinals": ["two", "5-3", "1-", 1]}, [0, 2, 5], [0, 1, 4]),
         ({"ordinals": {"start": 5}}, [5, 6, 7], [0, 1, 2]),
         ({"ordinals": {"start": 5}, "reserveOrdinals": ["3-6"]}, [7, 8], [0, 1]),
         ({"ordinals": {"start": 5}, "reserveOrdinals": [1]}, [0, 2, 3], [0, 1, 2]),
     ],
-    ids=["all", "reserved", "ranges", "a start", "reserved before the start", "a start without the gate"],
+    ids=[
+        "all",
+        "reserved",
+        "ranges",
+        "ranges that overlap",
+        "as many as one likes",
+        "what is no range",
+        "a start",
+        "reserved before the start",
+        "a start without its feature gate",
+    ],
 )
 def test_places_are_counted_without_the_ordinals_that_are_reserved(
     spec: Manifest, ordinals: list[int], places: list[int]
