@@ -7,8 +7,9 @@ reserved ordinals aside: those beyond it go, from the last down, as many at a ti
 before. Pods below it that are down count, too: while they are, fewer go that serve.
 
 The revision before is given up as soon as all pods that are *there* are of the template and ready, even if
-others are missing. Where the last pods of the revision before are lost at one time, those that come later, by
-scaling up too, are of the template: no partition prevents it, and the run counts them.
+others are missing. Where the last pods of the revision before are lost at one time, those that come in their
+place may be of the template, and those that come later are (also seen with OpenKruise 1.9.1), by scaling up,
+too. No partition prevents it, and the run counts them.
 """
 
 from __future__ import annotations

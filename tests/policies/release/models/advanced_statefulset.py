@@ -45,17 +45,18 @@ class AdvancedStatefulSet(StatefulSet):
     # OpenKruise's controller
 
     def sync(self, now: float) -> None:
-        """A look counts the pods that there were before it."""
+        """A look counts the pods that there were before it, also where it fails to make one."""
         if self.spec is None:
             return
         self.seen = self.spec
         self.current = self.current or self.spec.revision
-        there = len(self.held)
+        missing = len(self.held) < self.seen.replicas
+        fails = missing and self.random.random() < 0.2
         done = all(pod.revision == self.seen.revision and pod.ready_at <= now for pod in self.held.values())
-        if self._made(now) and self._scaled_in(now):
+        if not fails and self._made(now) and self._scaled_in(now):
             self._updated(now)
         if done and self.current != self.seen.revision:
-            self.current, self.early = self.seen.revision, there < self.seen.replicas
+            self.current, self.early = self.seen.revision, missing
 
     def _make(self, ordinal: int, newest: str, now: float) -> None:
         below = ordinal < self._partition()
