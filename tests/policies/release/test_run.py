@@ -322,12 +322,30 @@ def test_scaling_carries_the_permission_over_in_the_same_status() -> None:
     assert play.may("a") == Permission("v2", 4, replicas=8)
 
 
-def test_a_cluster_scaled_to_nothing_begins_again_at_the_stable_revision() -> None:
+def test_a_cluster_scaled_to_nothing_begins_again_at_the_stable_revision_once_it_is_empty() -> None:
     play = Play(spec(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}]), {"a": 10})
     play.look(3)
     play.sizes["a"] = 0
     play.look()
-    assert play.may("a").revision == "v1"
+    play.see("a", current=False)
+    play.sizes["a"] = 10
+    play.look()
+    assert play.may("a") == Permission("v2", 0, replicas=0), "else all ten would be of v2"
+    play.see("a", current=True, total=0, updated=0)
+    play.look()
+    assert play.may("a") == Permission("v1")
+
+
+def test_a_cluster_out_of_reach_keeps_the_number_of_pods_it_had() -> None:
+    play = Play(spec(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}]), {"a": 10})
+    play.look(3)
+    play.see("a", reachable=False)
+    play.sizes["a"] = 20
+    play.look()
+    assert play.may("a") == Permission("v2", 4, replicas=10)
+    play.see("a", reachable=True)
+    play.look()
+    assert play.may("a") == Permission("v2", 8, replicas=20)
 
 
 def test_at_the_end_a_cluster_without_pods_is_at_the_target_revision_too() -> None:
