@@ -100,7 +100,8 @@ class Examination:
         outliers = driver.outliers(newest, part, copy.live) if part is not None else 0
         rules, ready = run.spec.strategy.pod_failure, _ready(newest, every, cluster.replicas)
         self._symptoms.note(key, copy, pods.newest, rules, ready, outliers)
-        if not driver.DELETES or self._is_paused(key.cluster) or not self._apply.holds(key):
+        rests = self._is_paused(key.cluster) or (cluster.left_out and cluster.state == "Releasing")
+        if not driver.DELETES or rests or not self._apply.holds(key):
             return
         if cluster.state == "Stable":
             doomed = driver.leftovers(every, part, copy.live)

@@ -18,11 +18,26 @@ def leave_out(run: Run, retried: bool) -> None:
         left_out = cluster.left_out
         if name in run.spec.skip_clusters:
             left_out = "Skipped"
-        elif (left_out == "Failed" and retried) or (left_out == "Skipped" and not cluster.away_since):
+        elif (left_out == "Failed" and retried) or (left_out == "Skipped" and _may_return(run, cluster)):
             left_out = ""
         elif not left_out and run.spec.strategy.unreachable.policy == "SkipCluster" and _lost(run, cluster):
             left_out = "Skipped"
         run.clusters[name] = with_(cluster, left_out=left_out)
+
+
+def _may_return(run: Run, cluster: RolloutCluster) -> bool:
+    """Whether a cluster that is there again finds room for what it was permitted before: where it is we who
+    delete pods, that goes on from now on.
+    """
+    if cluster.away_since:
+        return False
+    others = sum(_on_the_way(each) for each in run.clusters.values() if not each.left_out)
+    by_us = run.driver.DELETES and run.driver.PER_NODE
+    return not by_us or not others or others + _on_the_way(cluster) <= run.max_unavailable()
+
+
+def _on_the_way(cluster: RolloutCluster) -> int:
+    return max(0, cluster.permitted - cluster.updated_ready) if cluster.state == "Releasing" else 0
 
 
 def fails(run: Run) -> bool:

@@ -174,6 +174,8 @@ class Federation:
         member, known, cluster = self.members[name], self.links[name].known, self.status.cluster(name)
         if not self.driver.DELETES or cluster is None or cluster.state in ("Released", "Restored"):
             return
+        if cluster.left_out and cluster.state == "Releasing":
+            return
         heard_of = known is not None and known.spec == self.told(name) and self._observed(known)
         if not heard_of or not self.links[name].up or self.random.random() < 0.3:
             return
