@@ -310,6 +310,23 @@ def test_a_cluster_out_of_reach_is_waited_for_left_out_or_a_failure(policy: str,
         assert play.status.reason == "PartiallyReleased"
 
 
+def test_daemonsets_that_come_back_go_on_once_there_is_room_for_what_was_permitted() -> None:
+    strategy = {"maxUnavailable": 2, "unreachable": {"policy": "SkipCluster", "graceSeconds": 60}}
+    play = Play(spec(PER_NODE, **strategy), {"a": 4, "b": 4})
+    play.look()
+    assert [play.may(name).updated for name in "ab"] == [1, 1]
+    play.see("a", reachable=False, updated=0, updated_ready=0, ready=3)
+    play.see("b", updated=0, updated_ready=0, ready=3)
+    play.look(2, seconds=61)
+    assert play.may("b").updated == 2, "nothing is down in a cluster that is left out"
+    play.see("a", updated=0, updated_ready=0, ready=3)
+    play.look()
+    assert play.cluster("a").left_out == "Skipped", "two are on their way, one more was permitted"
+    play.see("b", updated=2, updated_ready=1)
+    play.look()
+    assert play.cluster("a").left_out == ""
+
+
 def test_scaling_carries_the_permission_over_in_the_same_status() -> None:
     play = Play(spec(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}]), {"a": 20})
     play.look(4)
