@@ -1,5 +1,5 @@
 """Which tests stay together when they run side by side (`pytest -n 2 --dist loadgroup`): those that use the
-same servers, so that each set of servers is started once.
+same servers, so that each set of servers is started once, and ends with the last test that uses it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    used = getattr(item, "fixturenames", ())
-    shared = next((fixture for fixture in _SHARED if fixture in used), None)
-    if shared is None:
-        return item.path.name
-    return f"{item.path.parent.name} {shared}"  # a fixture of one name is another in each folder
+    used = _used(item)
+    return f"{item.path.parent.name} {used[0]}" if used else item.path.name
+
+
+def _used(item: pytest.Item | None) -> list[str]:
+    """Return the shared fixtures that a test uses; one of a name is another in each folder."""
+    names = getattr(item, "fixturenames", ())
+    return [fixture for fixture in _SHARED if fixture in names]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End servers with the last test that uses them: a control plane takes a twentieth of a core when idle,
+    and the fixtures of a run end with the run.
+    """
+    request = item._request  # type: ignore[attr-defined]
+    manager = item.session._fixturemanager
+    for fixture in _used(item):
+        now, then = (manager.getfixturedefs(fixture, each) if each else () for each in (item, nextitem))
+        if fixture not in _used(nextitem) or now != then:
+            for definition in now or ():
+                definition.finish(request)

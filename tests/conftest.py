@@ -40,7 +40,7 @@ def apiserver(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[ApiServer]:
     """One cluster for all tests that need an API server; keep to your `namespace` in it."""
-    with running_apiserver(clusters_folder / "apiserver", control_plane_binaries, request.config) as server:
+    with running_apiserver(clusters_folder, control_plane_binaries, request.config) as server:
         yield server
 
 
@@ -49,7 +49,7 @@ def fleet(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[Fleet]:
     """A host and the members m1 and m2."""
-    with running_fleet(clusters_folder / "fleet", control_plane_binaries, request.config) as started:
+    with running_fleet(clusters_folder, control_plane_binaries, request.config) as started:
         yield started
 
 

@@ -79,29 +79,36 @@ def own_folder(kind: str) -> Iterator[Path]:
 
 @contextmanager
 def running_apiserver(folder: Path, binaries_folder: Path, config: pytest.Config) -> Iterator[ApiServer]:
-    """Run one cluster."""
-    plane = ControlPlane(new_plane("test", Role.API_ONLY, 0), folder)
+    """Run one cluster, in a folder of its own."""
+    plane = ControlPlane(new_plane("test", Role.API_ONLY, 0), _anew(folder))
     with _running([ApiServer(plane, binaries_folder)], config) as (server,):
         yield server
 
 
 @contextmanager
 def running_fleet(folder: Path, binaries_folder: Path, config: pytest.Config) -> Iterator[Fleet]:
-    """Run a host and the members m1 and m2."""
-    names = ("host", "m1", "m2")
+    """Run a host and the members m1 and m2, in a folder of their own."""
+    names, home = ("host", "m1", "m2"), _anew(folder)
     planes = [new_plane(name, Role.API_ONLY, index) for index, name in enumerate(names)]
-    servers = [ApiServer(ControlPlane(plane, folder / plane.name), binaries_folder) for plane in planes]
+    servers = [ApiServer(ControlPlane(plane, home / plane.name), binaries_folder) for plane in planes]
     with _running(servers, config) as (host, *members):
         yield Fleet(host, dict(zip(names[1:], members, strict=True)))
+
+
+def _anew(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=folder))
 
 
 @contextmanager
 def _running(servers: list[ApiServer], config: pytest.Config) -> Iterator[list[ApiServer]]:
     """Start all, and stop all at the end, also when a start fails."""
-    config.stash.setdefault(STARTED, []).extend(server.plane for server in servers)
+    started = config.stash.setdefault(STARTED, [])
+    started.extend(server.plane for server in servers)
     with ThreadPoolExecutor(len(servers)) as pool:
         try:
             list(pool.map(ApiServer.start, servers))
             yield servers
         finally:
             list(pool.map(ApiServer.stop, servers))
+            for server in servers:
+                started.remove(server.plane)

@@ -19,7 +19,7 @@ def fleet(
     clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[Fleet]:
     """A fleet of their own: what other tests leave in members is reported, and leaves with a cluster."""
-    with running_fleet(clusters_folder / "crash", control_plane_binaries, request.config) as started:
+    with running_fleet(clusters_folder, control_plane_binaries, request.config) as started:
         yield started
 
 
