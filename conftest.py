@@ -27,6 +27,12 @@ def _used(item: pytest.Item | None) -> list[str]:
     return [fixture for fixture in _SHARED if fixture in names]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say so if tests are not kept together: each worker would start servers for almost every test."""
+    if getattr(session.config.option, "loadgroup", False) and any("@" not in i.nodeid for i in session.items):
+        pytest.exit("pytest-xdist does not group tests with this pytest; see pyproject.toml", returncode=2)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """End servers with the last test that uses them: a control plane takes a twentieth of a core when idle,
