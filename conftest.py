@@ -12,6 +12,7 @@ _SHARED = ("full_sandbox", "fragile_sandbox", "apiserver", "fleet")
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "policies" in item.path.parts)  # the longest first: they end together
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
 

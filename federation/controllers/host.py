@@ -284,7 +284,8 @@ async def _heard(informer: Informer[Any]) -> None:
     """Wait for a first list or the reason why there is none: one kind must not keep all others waiting."""
     while not informer.synced.is_set() and informer.failure is None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(informer.synced.wait(), 0.1)
+            async with asyncio.timeout(0.1):
+                await informer.synced.wait()
 
 
 def _same(old: Propagation | Override | None, new: Propagation | Override | None) -> bool:

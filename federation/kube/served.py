@@ -38,7 +38,8 @@ class Served:
             while True:
                 await self._refresh()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._now.wait(), self._period())
+                    async with asyncio.timeout(self._period()):
+                        await self._now.wait()
                 self._now.clear()
 
     def _look(self) -> None:

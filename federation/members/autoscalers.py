@@ -49,7 +49,8 @@ class Autoscalers:
             group.create_task(self._informer.run())
             while not self._informer.synced.is_set() and not self._refused():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._informer.synced.wait(), _PATIENCE)
+                    async with asyncio.timeout(_PATIENCE):
+                        await self._informer.synced.wait()
             self._known = True
             self._listed()
 

@@ -158,7 +158,8 @@ class Member:
         due, was_connected = loop.time() + period * random.uniform(0.8, 1.0), self.namespaces.connected
         while (left := due - loop.time()) > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._probe_now.wait(), min(left, 0.5))
+                async with asyncio.timeout(min(left, 0.5)):
+                    await self._probe_now.wait()
                 break
             if was_connected and not self.namespaces.connected:
                 break
