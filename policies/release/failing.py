@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.api.rollout import FailedPod, RolloutCluster
 from policies.release.rollback import roll_back
-from policies.release.state import Run, with_
+from policies.release.state import Run, on_the_way, with_
 from policies.verdicts import Verdict
 
 _AFTER_A_HALT = (
@@ -31,13 +31,11 @@ def _may_return(run: Run, cluster: RolloutCluster) -> bool:
     """
     if cluster.away_since:
         return False
-    others = sum(_on_the_way(each) for each in run.clusters.values() if not each.left_out)
     by_us = run.driver.DELETES and run.driver.PER_NODE
-    return not by_us or not others or others + _on_the_way(cluster) <= run.max_unavailable()
-
-
-def _on_the_way(cluster: RolloutCluster) -> int:
-    return max(0, cluster.permitted - cluster.updated_ready) if cluster.state == "Releasing" else 0
+    releasing = [each for each in run.clusters.values() if each.state == "Releasing"]
+    others = sum(on_the_way(each) for each in releasing if not each.left_out)
+    own = sum(on_the_way(each) for each in releasing if each.name == cluster.name)
+    return not by_us or not others or others + own <= run.max_unavailable()
 
 
 def fails(run: Run) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from policies.api.rollout import RolloutCluster
 from policies.release.permission import permitted
-from policies.release.state import Run, Sight, with_
+from policies.release.state import Run, Sight, on_the_way, with_
 from policies.workloads.driver import Part, in_proportion
 
 
@@ -13,10 +13,10 @@ def meet(run: Run) -> None:
     known = {cluster.name: cluster for cluster in run.before.clusters}
     for name, sight in run.sights.items():
         cluster = known.get(name) or _joined(run, name, sight)
-        on_the_way = _is_on_the_way(run, cluster, sight)
-        if cluster.replicas == 0 and not on_the_way:
+        arrived = not _is_awaited(run, cluster, sight)
+        if arrived and cluster.replicas == 0:
             cluster = _emptied(run, cluster, sight)
-        if sight.replicas in (cluster.replicas, None) or on_the_way:
+        if not arrived or sight.replicas in (cluster.replicas, None):
             cluster = _counted(run, cluster, sight)
         else:
             cluster = _resized(run, cluster, sight, sight.replicas or 0)
@@ -42,7 +42,7 @@ def _joined(run: Run, name: str, sight: Sight) -> RolloutCluster:
     return with_(cluster, state="Releasing", permitted=held.updated, outliers=held.outliers)
 
 
-def _is_on_the_way(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
+def _is_awaited(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
     """Whether a cluster has yet to take in a part that is for so many replicas as it is to have by then.
 
     What becomes of the part when it is scaled is known of the number of replicas that it has, no other. One
@@ -113,6 +113,5 @@ def _resized(run: Run, cluster: RolloutCluster, sight: Sight, replicas: int) -> 
     proven = run.driver.resized(Part(cluster.updated_ready), former, replicas).updated  # these may go, too
     proven = min(proven, cluster.updated_ready)
     if run.driver.PER_NODE:  # what was taken down is on its way still, whichever pods went
-        on_the_way = max(0, cluster.permitted - cluster.updated_ready)
-        part = Part(max(part.updated, min(replicas, proven + on_the_way)))
+        part = Part(max(part.updated, min(replicas, proven + on_the_way(cluster))))
     return with_(cluster, permitted=part.updated, outliers=part.outliers, updated_ready=proven)

@@ -8,7 +8,7 @@ from policies.api.rollout import RolloutCluster, RolloutStepStatus
 from policies.api.rollout_policy import RolloutStep
 from policies.release.failing import fails, leave_out
 from policies.release.shares import ordered, per_cluster, proportional, round_down, round_up
-from policies.release.state import Run, Sight, with_
+from policies.release.state import Run, Sight, on_the_way, with_
 from policies.release.telling import named
 from policies.release.waves import Berth, grants
 
@@ -143,11 +143,11 @@ def _is_whole(run: Run, cluster: RolloutCluster, sight: Sight) -> bool:
 
 def _others_down(run: Run, cluster: RolloutCluster, sight: Sight) -> int:
     """Return how many pods are down that the run did not touch, or may be by what was before it."""
-    on_the_way = max(0, cluster.permitted - cluster.updated_ready)
+    ours = on_the_way(cluster)
     if run.driver.SAME_FIRST:  # what goes may look ready still, while others are down
         missing = max(0, cluster.replicas - sight.total)
-        on_the_way = min(on_the_way, missing + max(0, cluster.updated - cluster.updated_ready))
-    seen = max(0, cluster.unavailable - on_the_way)
+        ours = min(ours, missing + max(0, cluster.updated - cluster.updated_ready))
+    seen = max(0, cluster.unavailable - ours)
     if cluster.state != "Stable":
         return seen
     if not sight.current:

@@ -86,6 +86,11 @@ def steps(spec: RolloutSpec) -> tuple[RolloutStep, ...]:
     return (*strategy.steps, RolloutStep(name="rest", updated="100%"))
 
 
+def on_the_way(cluster: RolloutCluster) -> int:
+    """Return how many pods may go, or went, without proof that others are ready in their place."""
+    return max(0, cluster.permitted - cluster.updated_ready)
+
+
 def with_(model: M, **changes: Any) -> M:
     """Return the model with some fields changed; the same object if none differs."""
     if all(getattr(model, name) == value for name, value in changes.items()):

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from policies.api.meta import Manifest
-from policies.workloads.cloneset_driver import is_said
-from policies.workloads.driver import Part, Pod, Progress
+from policies.workloads.driver import Pod, Progress
+from policies.workloads.openkruise import said
 from policies.workloads.replicated import count
-from policies.workloads.statefulset_driver import StatefulSetDriver, partition
+from policies.workloads.statefulset_driver import StatefulSetDriver
 
 _NOT_HELD = ("paused", "unorderedUpdate")
 """What stops the pods that are permitted, and what lets others go than those the partition names."""
@@ -33,14 +34,16 @@ _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})")
 class AdvancedStatefulSetDriver(StatefulSetDriver):
     """StatefulSets of OpenKruise; what is not about the partition stays as their user says."""
 
-    def hold(self, manifest: Manifest, part: Part, replicas: int, /) -> Manifest:
-        """Return the partition that covers `part`, outliers aside."""
-        return _rolling(manifest, partition=partition(part, manifest["spec"].get("replicas", replicas)))
-
     def return_to(self, manifest: Manifest, max_unavailable: int, /) -> Manifest:
         """They go one at a time where they come in order: more are refused."""
         in_parallel = manifest["spec"].get("podManagementPolicy") == "Parallel"
-        return _rolling(manifest, partition=0, maxUnavailable=max(1, max_unavailable) if in_parallel else 1)
+        bound = max(1, max_unavailable) if in_parallel else 1
+        return self._rolling(manifest, partition=0, maxUnavailable=bound)
+
+    def _rolling(self, manifest: Manifest, /, **bounds: Any) -> Manifest:
+        strategy = manifest["spec"].get("updateStrategy") or {}
+        rules = said(strategy.get("rollingUpdate") or {}, but=_NOT_HELD)
+        return super()._rolling(manifest, **_DEFAULTS | rules | bounds)
 
     def progress(self, projected: Manifest, /) -> Progress:
         """Count the new ones that are ready where its status tells them: that of v1alpha1 does not."""
@@ -54,16 +57,9 @@ class AdvancedStatefulSetDriver(StatefulSetDriver):
         """
         start = projected["spec"].get("ordinals", {}).get("start", 0)
         first = start if all(pod.ordinal >= start for pod in pods) else 0
-        said = projected["spec"].get("reserveOrdinals") or ()
-        reserved = sorted(map(_range, said), key=lambda span: span.start)
+        ranges = map(_range, projected["spec"].get("reserveOrdinals") or ())
+        reserved = sorted(ranges, key=lambda span: span.start)
         return [pod._replace(ordinal=_place(pod.ordinal, first, reserved)) for pod in pods]
-
-
-def _rolling(manifest: Manifest, **bounds: int) -> Manifest:
-    strategy = manifest["spec"].get("updateStrategy") or {}
-    rules = strategy.get("rollingUpdate") or {}
-    said = {name: rule for name, rule in rules.items() if name not in _NOT_HELD and is_said(rule)}
-    return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": _DEFAULTS | said | bounds}}
 
 
 def _range(reserved: int | str) -> range:

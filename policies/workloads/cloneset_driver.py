@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from policies.api.meta import Manifest
 from policies.workloads.driver import Driver, Part, Progress
+from policies.workloads.openkruise import said
 from policies.workloads.replicated import count, observed
 
 
@@ -67,16 +68,8 @@ def _rolling(manifest: Manifest, **bounds: int | str) -> Manifest:
 def _bounded(rules: Manifest, bounds: Manifest) -> Manifest:
     """Return the rules without surge: its pods would be more than were permitted, and with updates in place
     one pod would be replaced. Whoever has no pod down while others surge gets one down at a time.
-
-    What says nothing is left out, as `paused: false`: OpenKruise's webhook drops it, and it would look taken.
     """
-    said = {name: rule for name, rule in rules.items() if name != "paused" and is_said(rule)}
-    if said.get("maxUnavailable") in (0, "0%"):
-        said["maxUnavailable"] = 1
-    return said | {"maxSurge": 0} | bounds
-
-
-def is_said(rule: object) -> bool:
-    if isinstance(rule, dict):
-        return any(rule.values())
-    return rule is not False and rule not in (None, "", [])
+    kept = said(rules, but=("paused",))
+    if kept.get("maxUnavailable") in (0, "0%"):
+        kept["maxUnavailable"] = 1
+    return kept | {"maxSurge": 0} | bounds

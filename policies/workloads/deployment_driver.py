@@ -8,8 +8,7 @@ in one write; the other way round, old pods would be counted as unavailable. Ver
 from __future__ import annotations
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import Driver, History, Part, Progress, proven
-from policies.workloads.replicated import count, observed
+from policies.workloads.driver import Driver, History, Part, Progress, tally
 
 _NUMBER = "deployment.kubernetes.io/revision"
 _FOR_EVER = 2**31 - 1
@@ -41,15 +40,7 @@ class DeploymentDriver(Driver):
         }
 
     def progress(self, projected: Manifest, /) -> Progress:
-        total, ready = count(projected, "replicas"), count(projected, "readyReplicas")
-        updated = count(projected, "updatedReplicas")
-        return Progress(
-            observed=observed(projected),
-            total=total,
-            ready=ready,
-            updated=updated,
-            updated_ready=proven(total, ready, updated),
-        )
+        return tally(projected, "replicas", "readyReplicas", "updatedReplicas")
 
     def number(self, past: Manifest, /) -> int:
         return int((past["metadata"].get("annotations") or {}).get(_NUMBER, 0))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
 from policies.api.meta import Manifest
-from policies.workloads.replicated import wanted
+from policies.workloads.replicated import count, observed, wanted
 
 
 class Part(NamedTuple):
@@ -161,6 +161,12 @@ class Driver(ABC):
         :param part: how much of what it holds the cluster may hold, `stopped`; None for all.
         """
         return ()
+
+
+def tally(projected: Manifest, total: str, ready: str, updated: str) -> Progress:
+    """Count pods by the names that a kind's status has for its counters."""
+    all_pods, serving, newest = (count(projected, name) for name in (total, ready, updated))
+    return Progress(observed(projected), all_pods, serving, newest, proven(all_pods, serving, newest))
 
 
 def proven(total: int, ready: int, updated: int) -> int:

@@ -8,8 +8,8 @@ counted once they are seen.
 from __future__ import annotations
 
 from policies.api.meta import Manifest
-from policies.workloads.driver import Driver, Part, Progress, proven
-from policies.workloads.replicated import count, observed, reported
+from policies.workloads.driver import Driver, Part, Progress, tally
+from policies.workloads.replicated import count, reported
 
 
 class PerNodeDriver(Driver):
@@ -36,12 +36,4 @@ class PerNodeDriver(Driver):
         return Part(min(replicas, max(0, part.updated - gone)))
 
     def progress(self, projected: Manifest, /) -> Progress:
-        total, ready = count(projected, "currentNumberScheduled"), count(projected, "numberReady")
-        updated = count(projected, "updatedNumberScheduled")
-        return Progress(
-            observed=observed(projected),
-            total=total,
-            ready=ready,
-            updated=updated,
-            updated_ready=proven(total, ready, updated),
-        )
+        return tally(projected, "currentNumberScheduled", "numberReady", "updatedNumberScheduled")

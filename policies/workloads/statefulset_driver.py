@@ -14,6 +14,7 @@ pods may go, those are deleted by us. They serve nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from policies.api.meta import Manifest
 from policies.workloads.driver import Driver, Part, Pod, Progress, proven
@@ -34,11 +35,14 @@ class StatefulSetDriver(Driver):
 
         Where the cluster scales its pods itself, those that it adds are of the template until the next write.
         """
-        return _rolling(partition(part, manifest["spec"].get("replicas", replicas)))
+        return self._rolling(manifest, partition=_partition(part, manifest["spec"].get("replicas", replicas)))
 
-    def return_to(self, _: Manifest, __: int, /) -> Manifest:
+    def return_to(self, manifest: Manifest, _: int, /) -> Manifest:
         """They go one at a time."""
-        return _rolling(0)
+        return self._rolling(manifest, partition=0)
+
+    def _rolling(self, _: Manifest, /, **bounds: Any) -> Manifest:
+        return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": bounds}}
 
     def resized(self, part: Part, former: int, replicas: int, /) -> Part:
         """Pods come and go at the end, which is where those of the template are, outliers aside.
@@ -97,7 +101,7 @@ class StatefulSetDriver(Driver):
         return sum(pod.ordinal < own for pod in newest)
 
     def obstacles(self, pods: Sequence[Pod], part: Part | None, replicas: int, /) -> Sequence[Pod]:
-        covered = partition(part, replicas)
+        covered = _partition(part, replicas)
         return [pod for pod in _down(pods) if pod.ordinal >= covered and not pod.newest]
 
     def leftovers(self, pods: Sequence[Pod], part: Part | None, projected: Manifest, /) -> Sequence[Pod]:
@@ -108,11 +112,7 @@ class StatefulSetDriver(Driver):
         return [] if _all_made_of_it(projected) else [pod for pod in _down(pods) if pod.newest]
 
 
-def _rolling(partition: int) -> Manifest:
-    return {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}}
-
-
-def partition(part: Part | None, replicas: int) -> int:
+def _partition(part: Part | None, replicas: int) -> int:
     """Return how many pods stay as they are: all but those that a part covers; None for a part of all."""
     return 0 if part is None else max(0, replicas - (part.updated - part.outliers))
 
