@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import Any, Protocol
 
 from federation.controllers.kinds import (
@@ -107,7 +106,7 @@ class Host:
         await self.discovery.refresh()
         self._want_templates()
         for _, informer in self.templates:
-            await _heard(informer)
+            await informer.listed(lambda _: True)  # one kind must not keep all others waiting
 
     def _own(self) -> list[Informer[Any]]:
         return [
@@ -278,14 +277,6 @@ class Host:
         if value is not None:
             self._last[key] = value
         return old
-
-
-async def _heard(informer: Informer[Any]) -> None:
-    """Wait for a first list or the reason why there is none: one kind must not keep all others waiting."""
-    while not informer.synced.is_set() and informer.failure is None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await informer.synced.wait()
 
 
 def _same(old: Propagation | Override | None, new: Propagation | Override | None) -> bool:

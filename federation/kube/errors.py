@@ -1,6 +1,6 @@
 """What a Kubernetes API server, or the way to it, can refuse.
 
-    ApiError                  transient, cause
+    ApiError                  transient, cause, pause
     ├── Unreachable           no usable answer: connection, TLS, time-out, a torn stream
     ├── BadConfiguration      a kubeconfig or credential plugin that leads nowhere
     └── StatusError           code, reason, message, details, retry_after
@@ -16,7 +16,8 @@
         └── ServerError       5xx
     LeaseLost                 leadership ended before the work did
 
-`transient` says whether the same request may succeed later with nothing changed by a person.
+`transient` says whether the same request may succeed later with nothing changed by a person, `pause` for how
+many seconds the server asked to be left alone, a minute at most.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+LONGEST_PAUSE = 60.0  # seconds; nothing that changes meanwhile is done sooner
 SHOWN = 1000  # characters of a message; the API server prints whole Go structs in some
 
 
@@ -35,6 +37,7 @@ class ApiError(Exception):
 
     transient: bool = False
     cause: str | None = None
+    pause: float = 0.0
 
 
 class Unreachable(ApiError):
@@ -63,6 +66,7 @@ class StatusError(ApiError):
         self.code, self.reason, self.message = code, reason, shorten(message)
         self.details: Mapping[str, Any] = details or {}
         self.retry_after = retry_after
+        self.pause = min(retry_after or 0.0, LONGEST_PAUSE)
         self.cause = _cause(reason, message, self.details)
         self.transient = _transient(self)
         super().__init__(f"{code} {reason}: {self.message}" if reason else f"{code}: {self.message}")

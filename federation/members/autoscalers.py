@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 from federation.kube.api import Api
@@ -18,9 +17,6 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Key, Manifest, Resource
 
 AUTOSCALERS = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
-
-_PATIENCE = 0.5
-"""Seconds until it is looked whether a member refuses to list them."""
 
 
 class Scaled(NamedTuple):
@@ -47,16 +43,9 @@ class Autoscalers:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._informer.run())
-            while not self._informer.synced.is_set() and not self._refused():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(_PATIENCE):
-                        await self._informer.synced.wait()
+            await self._informer.listed(lambda failure: not failure.transient)
             self._known = True
             self._listed()
-
-    def _refused(self) -> bool:
-        failure = self._informer.failure
-        return failure is not None and not failure.transient
 
     def known(self) -> bool:
         """Whether all are known; a member that refuses to list them has none, as far as we are concerned."""

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from federation.kube.api import Api
 from federation.kube.config import Configuration
-from federation.kube.errors import NotServed, ServerError, Unreachable
+from federation.kube.errors import ApiError, NotServed, ServerError, Unreachable
 from federation.kube.informer import Informer
 from federation.kube.resources import Key, Manifest
 from tests.federation.kube.scripted import (
@@ -227,6 +227,23 @@ async def test_nobody_listening_is_a_failure_that_is_shown_and_logged_once(
         await until(lambda: informer.failure is not first)
         task.cancel()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_whoever_waits_for_a_list_gives_up_only_where_there_is_no_hope(script: Script) -> None:
+    forbidden = failure(403, "Forbidden")
+    script.lists = [failure(503, "ServiceUnavailable"), forbidden, listing(5, widget("a", 1))]
+    hopeless: list[bool] = []
+
+    def is_hopeless(error: ApiError) -> bool:
+        hopeless.append(not error.transient)
+        return hopeless[-1]
+
+    async with mirror(script, max_delay=0.01) as mirrored:
+        await mirrored.informer.listed(is_hopeless)
+        assert hopeless == [False, True]
+        assert not mirrored.informer.synced.is_set()
+        await mirrored.informer.listed(lambda _: False)
+        assert mirrored.state() == {"a": {}}
 
 
 async def test_an_unreadable_object_keeps_its_former_value_and_is_named(
