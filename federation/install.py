@@ -14,6 +14,7 @@ from federation.kube.resources import Manifest, Resource
 from federation.settings import NAMESPACE
 from federation.setup import apply
 from federation.webhooks import webhook_configuration
+from mcs.api import KINDS as SERVICE_KINDS
 from policies.api import KINDS
 from policies.api.meta import GROUP
 from policies.api.schema import crds
@@ -30,7 +31,7 @@ def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
 
     """
     webhooks = [webhook_configuration(client_config)] if client_config else []
-    return [_namespace(), *crds(), *_access(), *webhooks]
+    return [_namespace(), *crds(KINDS + SERVICE_KINDS), *_access(), *webhooks]
 
 
 async def install(api: Api, client_config: dict[str, Any] | None = None) -> None:
@@ -48,7 +49,7 @@ async def _served(api: Api, deadline: float = 30.0) -> None:
         while True:
             discovery = Discovery(api)
             await discovery.refresh()
-            kinds = [discovery.resource(GROUP, kind.__name__) for kind in KINDS]
+            kinds = [discovery.resource(GROUP, kind.__name__) for kind in KINDS + SERVICE_KINDS]
             if all(kinds) and await _answer(api, [kind for kind in kinds if kind]):
                 return
             await asyncio.sleep(0.1)

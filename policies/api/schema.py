@@ -6,7 +6,7 @@ counterpart is refused here, not by the API server. `crds/` holds the result, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from policies.api import KINDS
@@ -21,9 +21,9 @@ _CARRIED_OVER = {
 _FREE_FORM = {"x-kubernetes-preserve-unknown-fields": True}
 
 
-def crds() -> list[Manifest]:
+def crds(kinds: Iterable[type[Kind]] = KINDS) -> list[Manifest]:
     """Return the CustomResourceDefinition of every kind, ready to be applied."""
-    return [crd(kind) for kind in KINDS]
+    return [crd(kind) for kind in kinds]
 
 
 def crd(kind: type[Kind]) -> Manifest:
@@ -33,10 +33,11 @@ def crd(kind: type[Kind]) -> Manifest:
         "name": VERSION,
         "served": True,
         "storage": True,
-        "subresources": {"status": {}},
         "additionalPrinterColumns": [_printer_column(column) for column in kind.columns],
         "schema": {"openAPIV3Schema": kind_schema(kind)},
     }
+    if "status" in kind.model_fields:
+        version["subresources"] = {"status": {}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

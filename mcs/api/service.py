@@ -1,0 +1,49 @@
+"""What a Service says that other clusters need to know, with the API server's defaults filled in."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from policies.api.meta import Count, Model
+
+Protocol = Literal["TCP", "UDP", "SCTP"]
+IPFamily = Literal["IPv4", "IPv6"]
+ServiceImportType = Literal["ClusterSetIP", "Headless"]
+
+
+class ServicePort(Model):
+    """A port of a Service. Node ports and target ports stay where they are."""
+
+    name: str = ""
+    """Its name, by which endpoints find their port; a single port may have none."""
+    protocol: Protocol = "TCP"
+    """Its protocol."""
+    app_protocol: str | None = None
+    """The application protocol, as the Service says it."""
+    port: Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
+    """The number that callers use."""
+
+
+class ServiceTraits(Model):
+    """How a Service treats its callers, and what is exported beside it."""
+
+    type: ServiceImportType
+    """ClusterSetIP, or Headless for a Service with `clusterIP: None`."""
+    ports: Annotated[list[ServicePort], Field(max_length=250)] = []
+    """Its ports."""
+    session_affinity: Literal["None", "ClientIP"] = "None"
+    """Whether a caller stays with one endpoint."""
+    session_affinity_seconds: Count | None = None
+    """For how long, with ClientIP."""
+    internal_traffic_policy: Literal["Cluster", "Local"] = "Cluster"
+    """Whether callers reach endpoints of their own node only."""
+    traffic_distribution: str = ""
+    """Which endpoints are preferred, such as `PreferSameZone`; empty for none."""
+    ip_families: Annotated[list[IPFamily], Field(max_length=2)] = []
+    """The IP families, the first one preferred."""
+    labels: dict[str, str] = {}
+    """The exported labels (`exportedLabels` of the ServiceExport)."""
+    annotations: dict[str, str] = {}
+    """The exported annotations (`exportedAnnotations` of the ServiceExport)."""

@@ -1,0 +1,64 @@
+"""ServiceSet: what all clusters that export a name make of it together; written by the aggregator alone."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from mcs.api.service import ServiceTraits
+from policies.api.meta import AGE, Column, Count, Kind, Model, Name, Namespace, Timestamp, list_map
+
+
+class SetConflict(Model):
+    """A property on which the exports do not agree."""
+
+    reason: str
+    """Which, as the reason of a ServiceExport's condition, such as `PortConflict`."""
+    message: str
+    """What is used, whose it is, and how many clusters say otherwise."""
+
+
+class SetCluster(Model):
+    """A cluster that exports the name."""
+
+    name: Name
+    """The name of the Cluster."""
+    export_creation_timestamp: Timestamp
+    """When its ServiceExport was created."""
+    excluded_ports: list[str] = []
+    """The names of its ports that are not used, as they mean another port elsewhere."""
+
+
+class ServiceSetSpec(Model):
+    """One Service of all clusters. It is computed from the ClusterExports and says nothing of its own."""
+
+    namespace: Namespace
+    """The namespace of the Service, the same in all clusters."""
+    name: Name
+    """The name of the Service."""
+    revision: Count = 0
+    """Grows with each change, so that nobody applies an older state after a newer one."""
+    service: ServiceTraits
+    """What is imported: the ports of all, the rest as the oldest export says it."""
+    clusters: Annotated[list[SetCluster], list_map("name")] = []
+    """The clusters that export it, the oldest export first."""
+    conflicts: Annotated[list[SetConflict], Field(max_length=16)] = []
+    """On what they do not agree."""
+
+
+class ServiceSet(Kind):
+    """A Service that one or more clusters export."""
+
+    plural: ClassVar[str] = "servicesets"
+    namespaced: ClassVar[bool] = True
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("Service-Namespace", ".spec.namespace"),
+        Column("Service", ".spec.name"),
+        Column("Type", ".spec.service.type"),
+        Column("Clusters", ".spec.clusters[*].name"),
+        AGE,
+    )
+
+    spec: ServiceSetSpec
+    """What all clusters make of it together."""

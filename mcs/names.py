@@ -1,0 +1,67 @@
+"""Names and labels of everything that is written for Services across clusters.
+
+What stands for several names at once is hashed with a separator that names can't hold, never concatenated.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from policies.api.meta import GROUP
+
+MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
+CONTROLLER = f"mcs-controller.{GROUP}"
+"""The value of MANAGED_BY on every EndpointSlice of ours (KEP-1645 wants another than the built-in one)."""
+SERVICE_NAME = "kubernetes.io/service-name"
+"""Ties an EndpointSlice to the Service whose callers kube-proxy sends there."""
+HEADLESS = "service.kubernetes.io/headless"
+"""On an EndpointSlice of a Service without an IP, so that kube-proxy passes it by."""
+MCS_SERVICE = "multicluster.kubernetes.io/service-name"
+"""Ties an EndpointSlice, or the derived Service, to its ServiceImport (KEP-1645)."""
+SOURCE_CLUSTER = "multicluster.kubernetes.io/source-cluster"
+"""The one cluster whose endpoints an EndpointSlice has (KEP-1645)."""
+SERVICE_NAMESPACE = f"mcs.{GROUP}/service-namespace"
+"""On the host, the namespace of the Service in its cluster."""
+DERIVED_SERVICE = "multicluster.kubernetes.io/derived-service"
+"""Annotation of a ServiceImport: the Service that has its IP."""
+FIELD_MANAGER = "atoll-mcs"
+
+Service = tuple[str, str]
+"""(namespace, name) of a Service, the same in all clusters: what everything here is keyed by."""
+
+
+def host_namespace(cluster: str) -> str:
+    """Return the namespace on the host to which a cluster writes: `fed-<cluster>`, hashed when too long."""
+    name = f"fed-{cluster}"
+    return name if len(name) <= 63 else f"fed-{cluster[:37]}-{_hash(cluster, length=20)}"
+
+
+def derived_service(service: Service) -> str:
+    """Return the name of the Service behind a ServiceImport, as the KEP's own implementation derives it."""
+    digest = hashlib.sha256("/".join(service).encode()).digest()
+    return f"derived-{_base32(digest)[:10]}"
+
+
+def set_name(service: Service) -> str:
+    """Return the name of the ServiceSet of a Service."""
+    return f"s-{_hash(*service, length=20)}"
+
+
+def export_name(cluster: str, service: Service) -> str:
+    """Return the name of the ClusterExport of a cluster's Service."""
+    return f"x-{_hash(cluster, *service, length=20)}"
+
+
+def slice_name(cluster: str, service: Service, source: str) -> str:
+    """Return the name of a copy of a cluster's EndpointSlice `source`, on the host and in every importer."""
+    digest = _hash(cluster, service[0], source, length=12)
+    return f"{service[1][:30].rstrip('-')}-{cluster[:20].rstrip('-')}-{digest}"
+
+
+def _hash(*parts: str, length: int) -> str:
+    return _base32(hashlib.sha256("|".join(parts).encode()).digest())[:length]
+
+
+def _base32(digest: bytes) -> str:
+    return base64.b32hexencode(digest).decode().lower().rstrip("=")

@@ -1,0 +1,120 @@
+"""Records: what the host knows of Services across clusters, mirrored. Who reads here writes elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+from federation.kube.api import Api
+from federation.kube.informer import Informer
+from federation.kube.resources import Key
+from federation.settings import NAMESPACE
+from mcs.api import ClusterExport, ServiceSet, SourceState
+from mcs.groups import Groups
+from mcs.names import CONTROLLER, MANAGED_BY, Service, export_name, host_namespace, set_name
+from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_SETS, SOURCE_STATES
+from mcs.slices import Slice, projected, service_on_host
+
+
+class Listener(Protocol):
+    """Who is told what changed on the host."""
+
+    def exports_changed(self, service: Service) -> None:
+        """Some cluster exports the Service, or does so no more, or otherwise."""
+
+    def set_changed(self, service: Service) -> None: ...
+    def slices_changed(self, service: Service) -> None: ...
+    def source_changed(self, cluster: str) -> None: ...
+
+
+class Records:
+    """The mirrors; `run` carries them. Any number may listen."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.listeners: set[Listener] = set()
+        self.exports: Informer[ClusterExport] = Informer(
+            api, CLUSTER_EXPORTS, ClusterExport.model_validate, self._export_changed
+        )
+        self.sets: Informer[ServiceSet] = Informer(
+            api, SERVICE_SETS, ServiceSet.model_validate, self._set_changed
+        )
+        self.sources: Informer[SourceState] = Informer(
+            api, SOURCE_STATES, SourceState.model_validate, self._source_changed
+        )
+        self.slices: Informer[Slice] = Informer(
+            api,
+            ENDPOINT_SLICES,
+            projected,
+            self._slice_changed,
+            selector={"labelSelector": f"{MANAGED_BY}={CONTROLLER}"},
+        )
+        self._exports_of: Groups[Service] = Groups()
+        self._sets_of: Groups[Service] = Groups()
+        self._slices_of: Groups[tuple[str, Service]] = Groups()
+
+    def _mirrors(self) -> list[Informer[Any]]:
+        return [self.exports, self.sets, self.sources, self.slices]
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for mirror in self._mirrors():
+                group.create_task(mirror.run(), name=f"mirror-{mirror.resource.plural}")
+
+    async def synced(self) -> None:
+        """Wait for the first list of each."""
+        for mirror in self._mirrors():
+            await mirror.synced.wait()
+
+    @property
+    def connected(self) -> bool:
+        """Whether all watches are open, so that what is not here is not on the host either."""
+        return all(mirror.synced.is_set() and mirror.connected for mirror in self._mirrors())
+
+    def services(self) -> set[Service]:
+        """Return every Service of which anything is known."""
+        return {*self._exports_of, *self._sets_of, *(service for _, service in self._slices_of)}
+
+    def set_of(self, service: Service) -> ServiceSet | None:
+        return self.sets.get((NAMESPACE, set_name(service)))
+
+    def export_of(self, cluster: str, service: Service) -> ClusterExport | None:
+        return self.exports.get((host_namespace(cluster), export_name(cluster, service)))
+
+    def exports_of(self, service: Service) -> list[ClusterExport]:
+        """Return who exports a Service, in no order."""
+        found = (self.exports.get(key) for key in self._exports_of[service])
+        return [export for export in found if export is not None]
+
+    def slices_of(self, cluster: str, service: Service) -> dict[str, Slice]:
+        """Return the slices that a cluster exports for a Service, by name."""
+        found = ((key[1], self.slices.get(key)) for key in self._slices_of[cluster, service])
+        return {name: piece for name, piece in found if piece is not None}
+
+    def source(self, cluster: str) -> SourceState | None:
+        return self.sources.get((NAMESPACE, cluster))
+
+    def _export_changed(self, key: Key) -> None:
+        export = self.exports.get(key)
+        service = (export.spec.namespace, export.spec.name) if export else None
+        for touched in self._exports_of.put(key, service):
+            for listener in list(self.listeners):
+                listener.exports_changed(touched)
+
+    def _set_changed(self, key: Key) -> None:
+        found = self.sets.get(key)
+        service = (found.spec.namespace, found.spec.name) if found else None
+        for touched in self._sets_of.put(key, service):
+            for listener in list(self.listeners):
+                listener.set_changed(touched)
+
+    def _slice_changed(self, key: Key) -> None:
+        piece = self.slices.get(key)
+        home = (piece.source, service_on_host(piece)) if piece else None
+        for _, touched in self._slices_of.put(key, home):
+            for listener in list(self.listeners):
+                listener.slices_changed(touched)
+
+    def _source_changed(self, key: Key) -> None:
+        for listener in list(self.listeners):
+            listener.source_changed(key[1])

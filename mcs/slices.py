@@ -1,0 +1,76 @@
+"""EndpointSlices as they travel between clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import Any, NamedTuple
+
+from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SERVICE_NAME, SERVICE_NAMESPACE, SOURCE_CLUSTER
+from mcs.names import Service as ServiceKey
+from policies.api.meta import Manifest
+
+_KEPT = ("addresses", "conditions", "hostname", "nodeName", "zone")
+"""Of an endpoint; what it refers to (targetRef) and hints are another cluster's business."""
+
+
+class Slice(NamedTuple):
+    """An EndpointSlice as a mirror keeps it."""
+
+    uid: str
+    labels: dict[str, str]
+    content: Manifest
+    """addressType, ports and endpoints, without what means nothing elsewhere."""
+    owner: str = ""
+    """The UID of the one object that it belongs to, if there is one."""
+
+    @property
+    def ours(self) -> bool:
+        return self.labels.get(MANAGED_BY) == CONTROLLER
+
+    @property
+    def source(self) -> str:
+        """The cluster whose endpoints it has; empty for a slice that is nobody's copy."""
+        return self.labels.get(SOURCE_CLUSTER, "")
+
+
+def projected(manifest: Manifest) -> Slice:
+    """Keep of an EndpointSlice what travels and what it is found by."""
+    metadata = manifest["metadata"]
+    owner = (metadata.get("ownerReferences") or [{}])[0]
+    return Slice(metadata["uid"], metadata.get("labels") or {}, content_of(manifest), owner.get("uid", ""))
+
+
+def content_of(manifest: Manifest) -> Manifest:
+    """Return addressType, ports and endpoints of an EndpointSlice."""
+    return {
+        "addressType": manifest["addressType"],
+        "ports": manifest.get("ports") or [],
+        "endpoints": [_endpoint(endpoint) for endpoint in manifest.get("endpoints") or ()],
+    }
+
+
+def _endpoint(endpoint: dict[str, Any]) -> dict[str, Any]:
+    return {name: endpoint[name] for name in _KEPT if endpoint.get(name) not in (None, "")}
+
+
+def abroad(content: Manifest) -> Manifest:
+    """Return what other clusters learn of a slice: names of nodes collide between clusters."""
+    endpoints = [{k: v for k, v in each.items() if k != "nodeName"} for each in content["endpoints"]]
+    return content | {"endpoints": endpoints}
+
+
+def without_ports(content: Manifest, excluded: Container[str]) -> Manifest | None:
+    """Return a slice without some ports, by name; None if none is left that had some."""
+    ports = [port for port in content["ports"] if port.get("name", "") not in excluded]
+    return content | {"ports": ports} if ports or not content["ports"] else None
+
+
+def service_at_home(namespace: str, piece: Slice) -> ServiceKey | None:
+    """Return the Service that a slice in a member belongs to: by import if it is ours, else by name."""
+    name = piece.labels.get(MCS_SERVICE if piece.ours else SERVICE_NAME)
+    return (namespace, name) if name else None
+
+
+def service_on_host(piece: Slice) -> ServiceKey:
+    """Return the Service that a copy on the host belongs to."""
+    return piece.labels.get(SERVICE_NAMESPACE, ""), piece.labels.get(MCS_SERVICE, "")
