@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bursts, figures, latency, releases, report
+from bench import bursts, figures, latency, releases, report, services
 from bench.report import Results
 from bench.stage import Scale, staged
 
@@ -41,7 +41,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, metavar="N", help="bursts of each side (3)")
     parser.add_argument("--samples", type=int, metavar="N", help="single updates of each side (240); 0: none")
     parser.add_argument("--releases", type=int, metavar="N", help="releases at a time (200); 0: none")
-    parser.add_argument("--only-releases", action="store_true", help="leave out all but the releases")
+    parser.add_argument("--services", type=int, metavar="N", help="Services in each member (200); 0: none")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--only-releases", action="store_true", help="leave out all but the releases")
+    only.add_argument("--only-services", action="store_true", help="leave out all but the Services")
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="leave a cProfile of each controller")
     default = Path(f"bench-{date.today().isoformat()}.json")
     parser.add_argument("--output", type=Path, default=default, metavar="FILE", help="the JSON (%(default)s)")
@@ -59,13 +62,20 @@ async def _bench(arguments: argparse.Namespace) -> None:
     scale = _scale(arguments)
     results = Results()
     first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
-    if not arguments.only_releases:
+    only = arguments.only_releases or arguments.only_services
+    if not only:
         await _narrow(results, first, scale, arguments.profile)
         report.write(results, arguments.output)  # a long run that is stopped later was not in vain
-    many = (3 if arguments.quick else 200) if arguments.releases is None else arguments.releases
-    await _releases(results, first, scale, many, arguments.profile)
-    report.write(results, arguments.output)
-    for members in others if not arguments.only_releases else ():
+    many = 3 if arguments.quick else 200
+    if not arguments.only_services:
+        runs = many if arguments.releases is None else arguments.releases
+        await _releases(results, first, scale, runs, arguments.profile)
+        report.write(results, arguments.output)
+    if not arguments.only_releases:
+        exported = many if arguments.services is None else arguments.services
+        await _services(results, first, scale, exported, arguments.profile)
+        report.write(results, arguments.output)
+    for members in others if not only else ():
         wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
         await _wide(results, members, wide, arguments.profile)
         report.write(results, arguments.output)
@@ -106,6 +116,16 @@ async def _releases(results: Results, members: int, scale: Scale, many: int, pro
             measured = await releases.run(stage, runs, startup)
             results.releases.append(measured)
             results.figures += figures.of_releases(measured)
+
+
+async def _services(results: Results, members: int, scale: Scale, many: int, profile: Path | None) -> None:
+    """Services that every member exports, and every member imports."""
+    if not many:
+        return
+    print(f"host and {members} members, {many} Services in each", flush=True)
+    async with staged(members, scale, profile) as stage:
+        results.services = await services.run(stage, many)
+    results.figures += figures.of_services(results.services)
 
 
 async def _wide(results: Results, members: int, scale: Scale, profile: Path | None) -> None:

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.bursts import Burst, Bursts, Round
 from bench.latency import Latencies
 from bench.releases import REPLICAS, STEPS, Releases
+from bench.services import ENDPOINTS, Measured
 from bench.steady import Steady
 from bench.writes import Bill, Writes
 
@@ -160,6 +161,30 @@ def of_releases(releases: Releases) -> list[Figure]:
         ),
         Figure(f"member writes per permission, {where}", "writes", releases.member_writes / releases.touched),
         Figure(f"whole release, {where}", "s", releases.seconds),
+    ]  # fmt: skip
+
+
+def of_services(measured: Measured) -> list[Figure]:
+    """Return how soon Services are the same everywhere."""
+    where = f"{measured.services} Services x {ENDPOINTS} endpoints x {measured.members} clusters"
+    restart = sum(measured.restart.values())
+    detail = ", ".join(f"{count} {write}" for write, count in sorted(measured.restart.items()))
+    flips, exports = measured.flips, measured.exports
+    return [
+        Figure(f"cold start until all is imported, {where}", "s", measured.cold, target=Target("≤", 15)),
+        Figure(
+            "an endpoint's readiness in all other clusters, P50", "ms", 1000 * percentile(flips, 0.5),
+            target=Target("≤", 100), detail=f"{len(flips)} samples",
+        ),
+        Figure(
+            "an endpoint's readiness in all other clusters, P99", "ms", 1000 * percentile(flips, 0.99),
+            target=Target("≤", 1000),
+        ),
+        Figure(
+            "an export's import with IP in all clusters, P99", "ms", 1000 * percentile(exports, 0.99),
+            target=Target("≤", 2000), detail=f"{len(exports)} samples",
+        ),
+        Figure("writes to members on restart", "writes", restart, target=Target("=", 0), detail=detail),
     ]  # fmt: skip
 
 

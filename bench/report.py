@@ -18,6 +18,7 @@ from bench.bursts import Bursts
 from bench.figures import Figure
 from bench.latency import Latencies
 from bench.releases import Releases
+from bench.services import Measured
 from federation.sandbox.versions import KUBERNETES
 
 
@@ -28,6 +29,7 @@ class Results:
     bursts: list[Bursts] = field(default_factory=list)
     latencies: Latencies | None = None
     releases: list[Releases] = field(default_factory=list)
+    services: Measured | None = None
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -63,6 +65,7 @@ def write(results: Results, path: Path) -> None:
         "bursts": _plain(results.bursts),
         "latencies": _plain(results.latencies),
         "releases": _plain(results.releases),
+        "services": _plain(results.services),
     }
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 

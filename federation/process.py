@@ -19,6 +19,7 @@ from federation.kube.lease import Lease
 from federation.metrics import Metrics
 from federation.resources import NAMESPACES
 from federation.settings import NAMESPACE, Settings
+from mcs.app import Services
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +67,24 @@ class Process:
         """One term: it starts from nothing, as the host may be another one by now."""
         host_id = self._settings.host_id or await host_id_of(api)
         log.info("leading as %s for host %s", self._settings.identity, host_id)
-        self._federation = federation = Federation(api, host_id, self._settings, self._metrics)
-        for controller in (federation.schedule, federation.observe, federation.clusters, federation.report):
+        services = Services(api, self._metrics.reconciled)
+        self._federation = federation = Federation(
+            api, host_id, self._settings, self._metrics, companion=services.accompany
+        )
+        for controller in (
+            federation.schedule,
+            federation.observe,
+            federation.clusters,
+            federation.report,
+            services.aggregate,
+        ):
             self._metrics.watch_queue(controller.name, controller.queue.__len__)
         self._metrics.watch_queue("apply", federation.applies.__len__)
         self._metrics.leading(True)
         try:
-            await federation.run()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(services.run(), name="services")
+                await federation.run()
         finally:
             self._metrics.leading(False)
             self._federation = None

@@ -94,6 +94,11 @@ class Records:
     def source(self, cluster: str) -> SourceState | None:
         return self.sources.get((NAMESPACE, cluster))
 
+    def speaks_for(self, cluster: str) -> bool:
+        """Whether what a cluster has not on the host is known not to be exported there."""
+        state = self.source(cluster)
+        return state is not None and (state.spec.synced or state.spec.left)
+
     def _export_changed(self, key: Key) -> None:
         export = self.exports.get(key)
         service = (export.spec.namespace, export.spec.name) if export else None

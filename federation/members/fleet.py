@@ -13,7 +13,7 @@ from federation.kube.errors import BadConfiguration
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.copies import MemberCopy
-from federation.members.member import Listener, Member
+from federation.members.member import Companion, Listener, Member, alone
 
 log = logging.getLogger(__name__)
 RESTART_DELAY = 5.0
@@ -35,8 +35,11 @@ class _Berth:
 class Fleet:
     """The members that are connected. `run` must be running for any of them to move."""
 
-    def __init__(self, host_id: str, listener: Listener, connect: Connect) -> None:
+    def __init__(
+        self, host_id: str, listener: Listener, connect: Connect, companion: Companion = alone
+    ) -> None:
         self._host_id, self._listener, self._connect = host_id, listener, connect
+        self._companion = companion
         self._berths: dict[str, _Berth] = {}
         self._resources: frozenset[Resource] = frozenset()
         self._group: asyncio.TaskGroup | None = None
@@ -109,7 +112,9 @@ class Fleet:
         while True:
             try:
                 async with await self._connect(name, kubeconfig) as api:
-                    member = Member(name, api, self._host_id, self._listener, cluster_uid=cluster_uid)
+                    member = Member(
+                        name, api, self._host_id, self._listener, self._companion, cluster_uid=cluster_uid
+                    )
                     self._berths[name].member = member
                     self._want(member)
                     self._listener.health_changed(name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -35,6 +35,14 @@ PROBE_TIMEOUT = 5.0
 FAILURES_UNTIL_NOT_READY = 2
 
 
+Companion = Callable[[str, Api], Awaitable[None]]
+"""(cluster, its connection): what else is done for a member; runs while that answers, then is cancelled."""
+
+
+async def alone(cluster: str, api: Api) -> None:
+    """Nothing else is done."""
+
+
 class Listener(Protocol):
     """Who is told what changed in a member."""
 
@@ -49,9 +57,17 @@ class Member:
     """One member cluster. `run` carries it and never returns."""
 
     def __init__(
-        self, name: str, api: Api, host_id: str, listener: Listener, *, cluster_uid: str = ""
+        self,
+        name: str,
+        api: Api,
+        host_id: str,
+        listener: Listener,
+        companion: Companion = alone,
+        *,
+        cluster_uid: str = "",
     ) -> None:
         self.name, self.api, self.discovery = name, api, Discovery(api)
+        self._companion = companion
         self.health: Health = UNKNOWN
         self.version, self.cluster_uid = "", cluster_uid
         self.nodes: tuple[int, int, dict[str, int]] = (0, 0, {})
@@ -116,6 +132,7 @@ class Member:
             group.create_task(self.copies.run())
             group.create_task(self.autoscalers.run())
             group.create_task(self._served.run())
+            await self._companion(self.name, self.api)
 
     def _mirror(self, resource: Resource) -> Informer[MemberCopy]:
         return Informer(

@@ -1,0 +1,63 @@
+"""Departures: when a cluster left the federation, what it exported goes from the host."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from federation.kube.errors import Conflict, NotFound
+from federation.resources import CLUSTER, NAMESPACES
+from federation.settings import NAMESPACE
+from mcs.names import FIELD_MANAGER, host_namespace
+from mcs.records import Records
+from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SOURCE_STATES
+from policies.api.meta import API_VERSION
+
+
+class Departures:
+    """Reconciles one cluster at a time.
+
+    That it left is written first, and stays: it is what tells a cluster that is gone for good from a host
+    that lost what it knew.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._records, self._api = records, records.api
+
+    async def __call__(self, cluster: str) -> float | None:
+        state = self._records.source(cluster)
+        if state is None or not await self._is_gone(cluster):
+            return None
+        if not state.spec.left:
+            await self._note(cluster)
+        await self._clear(host_namespace(cluster))
+        return None
+
+    async def _is_gone(self, cluster: str) -> bool:
+        """Ask the host itself: a mirror that lacks a Cluster proves nothing."""
+        try:
+            await self._api.get(CLUSTER, cluster, metadata_only=True)
+        except NotFound:
+            return True
+        return False
+
+    async def _note(self, cluster: str) -> None:
+        manifest = {
+            "apiVersion": API_VERSION,
+            "kind": "SourceState",
+            "metadata": {"name": cluster, "namespace": NAMESPACE},
+            "spec": {"cluster": cluster, "left": True},
+        }
+        self._records.sources.observe(await self._api.apply(SOURCE_STATES, manifest, manager=FIELD_MANAGER))
+
+    async def _clear(self, namespace: str) -> None:
+        """Remove what the cluster wrote, then the namespace: its controller may be slow."""
+        for resource, mirror in (
+            (CLUSTER_EXPORTS, self._records.exports),
+            (ENDPOINT_SLICES, self._records.slices),
+        ):
+            for home, name in mirror.keys():
+                if home == namespace:
+                    with suppress(NotFound):
+                        await self._api.delete(resource, name, namespace)
+        with suppress(NotFound, Conflict):
+            await self._api.delete(NAMESPACES, namespace)
