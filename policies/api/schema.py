@@ -33,11 +33,10 @@ def crd(kind: type[Kind]) -> Manifest:
         "name": VERSION,
         "served": True,
         "storage": True,
+        **({"subresources": {"status": {}}} if "status" in kind.model_fields else {}),
         "additionalPrinterColumns": [_printer_column(column) for column in kind.columns],
         "schema": {"openAPIV3Schema": kind_schema(kind)},
     }
-    if "status" in kind.model_fields:
-        version["subresources"] = {"status": {}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
