@@ -12,6 +12,9 @@ Protocol = Literal["TCP", "UDP", "SCTP"]
 IPFamily = Literal["IPv4", "IPv6"]
 ServiceImportType = Literal["ClusterSetIP", "Headless"]
 
+MAX_PORTS = 250
+"""How many ports one Service may have here, and so all clusters together under one name."""
+
 
 class ServicePort(Model):
     """A port of a Service. Node ports and target ports stay where they are."""
@@ -31,7 +34,7 @@ class ServiceTraits(Model):
 
     type: ServiceImportType
     """ClusterSetIP, or Headless for a Service with `clusterIP: None`."""
-    ports: Annotated[list[ServicePort], Field(max_length=250)] = []
+    ports: Annotated[list[ServicePort], Field(max_length=MAX_PORTS)] = []
     """Its ports."""
     session_affinity: Literal["None", "ClientIP"] = "None"
     """Whether a caller stays with one endpoint."""
