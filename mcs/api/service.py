@@ -15,6 +15,10 @@ ServiceImportType = Literal["ClusterSetIP", "Headless"]
 MAX_PORTS = 250
 """How many ports one Service may have here, and so all clusters together under one name."""
 
+_WHOLE = Field(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+"""A map that is replaced as a whole. Where it is merged key by key, an apply of {} in place of keys leaves
+null, which the API server refuses."""
+
 
 class ServicePort(Model):
     """A port of a Service. Node ports and target ports stay where they are."""
@@ -46,7 +50,7 @@ class ServiceTraits(Model):
     """Which endpoints are preferred, such as `PreferSameZone`; empty for none."""
     ip_families: Annotated[list[IPFamily], Field(max_length=2)] = []
     """The IP families, the first one preferred."""
-    labels: dict[str, str] = {}
+    labels: Annotated[dict[str, str], _WHOLE] = {}
     """The exported labels (`exportedLabels` of the ServiceExport)."""
-    annotations: dict[str, str] = {}
+    annotations: Annotated[dict[str, str], _WHOLE] = {}
     """The exported annotations (`exportedAnnotations` of the ServiceExport)."""
