@@ -14,6 +14,7 @@ from policies.workloads.workload import Health
 ROOT = Path(__file__).parents[2]
 REASON_AT = {
     "Verdict": 0, "Rejection": 0, "OverrideFailed": 0, "Health": 1, "_NoCredentials": 0, "Told": 2,
+    "_conflict": 0, "_Decided": 0,
 }  # fmt: skip
 """Which argument of a call is the reason."""
 PASSED_ON = set(get_args(Health)) - {"Healthy"}
@@ -62,13 +63,13 @@ def _texts(expression: ast.expr) -> Iterator[str]:
 
 
 def modules() -> Iterator[Path]:
-    for package in ("federation", "policies"):
+    for package in ("federation", "policies", "mcs"):
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
 def test_every_reason_that_the_code_can_write_is_explained() -> None:
     reasons = PASSED_ON.union(*(reasons_of(path.read_text()) for path in modules()))
-    explained = (ROOT / "docs" / "operations.md").read_text()
+    explained = "".join((ROOT / "docs" / page).read_text() for page in ("operations.md", "services.md"))
     assert sorted(reason for reason in reasons if f"`{reason}`" not in explained) == []
 
 
@@ -94,6 +95,9 @@ def test_the_search_sees_the_reasons_known_to_exist() -> None:
         "PodFailed",
         "ClusterUnreachable",
         "Orphan",
+        "NoConflicts",
+        "PortConflict",
+        "LabelsConflict",
     }
 
 
