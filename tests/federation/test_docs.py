@@ -62,7 +62,7 @@ def _texts(expression: ast.expr) -> Iterator[str]:
 
 
 def modules() -> Iterator[Path]:
-    for package in ("federation", "policies"):
+    for package in ("federation", "mcs", "policies"):
         yield from sorted((ROOT / package).rglob("*.py"))
 
 
