@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -23,7 +24,7 @@ from mcs.install import CLUSTER_ID, CLUSTER_SET, install, withdraw
 from mcs.resources import SERVICE_EXPORTS, SERVICE_IMPORTS
 from tests.apiserver.clients import NAMESPACES, api_of
 from tests.federated import eventually
-from tests.servers import ApiServer
+from tests.servers import ApiServer, running_apiserver
 
 PROPERTIES = Resource("about.k8s.io", "v1beta1", "clusterproperties", "ClusterProperty", namespaced=False)
 OURS = {definition["metadata"]["name"]: definition for definition in definitions()}
@@ -105,19 +106,37 @@ async def versions_of_everything(member: Api) -> dict[str, str]:
     return {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in objects}
 
 
-async def test_joining_gives_a_member_the_kinds_and_says_who_it_is(member: Api, apiserver: ApiServer) -> None:
-    """The host is its own member here."""
-    await install_host(member)
-    here = str(apiserver.path)
-    line = ["join", "self", "--kubeconfig", here, "--host-kubeconfig", here]
-    joined = await asyncio.to_thread(CliRunner().invoke, app, line)
-    assert joined.exit_code == 0, joined.output
-    assert await told(member, CLUSTER_ID) == "self"
-    assert await told(member, CLUSTER_SET) == await host_id_of(member)
-    for kind in (SERVICE_EXPORTS, SERVICE_IMPORTS):
-        assert await member.latest(kind)
-    await member.patch(CLUSTER, "self", None, {"metadata": {"finalizers": None}}, manager="test")
-    await member.delete(CLUSTER, "self")
+@pytest.fixture
+def newcomer(
+    clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
+) -> Iterator[ApiServer]:
+    """A cluster of its own: what leaving removes there would not come back without controllers."""
+    with running_apiserver(clusters_folder, control_plane_binaries, request.config) as server:
+        yield server
+
+
+async def test_a_member_serves_the_kinds_and_says_who_it_is_from_joining_to_leaving(
+    apiserver: ApiServer, newcomer: ApiServer
+) -> None:
+    clusters = "--kubeconfig", str(newcomer.path), "--host-kubeconfig", str(apiserver.path)
+    async with api_of(apiserver) as host, api_of(newcomer) as member:
+        await install_host(host)
+        await atoll("join", "m9", *clusters)
+        assert await told(member, CLUSTER_ID) == "m9"
+        assert await told(member, CLUSTER_SET) == await host_id_of(host)
+        for kind in (SERVICE_EXPORTS, SERVICE_IMPORTS):
+            assert await member.latest(kind)
+        # No controller runs that would clean the member and let the Cluster go.
+        await host.patch(CLUSTER, "m9", None, {"metadata": {"finalizers": None}}, manager="test")
+        await atoll("unjoin", "m9", *clusters)
+        for name in (CLUSTER_ID, CLUSTER_SET):
+            with pytest.raises(NotFound):
+                await told(member, name)
+
+
+async def atoll(*line: str) -> None:
+    result = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert result.exit_code == 0, result.output
 
 
 async def test_installing_again_writes_nothing(member: Api) -> None:
@@ -163,6 +182,15 @@ async def test_a_definition_of_ours_is_brought_up_to_date_and_objects_stay(
     assert found["metadata"]["uid"] == made["metadata"]["uid"]
     live = await member.get(CRDS, EXPORTS_CRD)
     assert live["metadata"]["labels"] == OURS[EXPORTS_CRD]["metadata"]["labels"]
+
+
+async def test_a_definition_of_ours_that_another_tool_took_over_stays_with_it(member: Api) -> None:
+    await put(member, serving(EXPORTS_CRD, "v1alpha1", "v1beta1", release="v0.4.0"), manager=FIELD_MANAGER)
+    await put(member, serving(EXPORTS_CRD, "v1beta1", "v1alpha1", release="v0.4.0"))
+    before = await member.get(CRDS, EXPORTS_CRD)
+    await install(member, "m1", "atoll")
+    after = await member.get(CRDS, EXPORTS_CRD)
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 async def test_a_definition_of_another_tool_that_will_not_do_is_named_and_kept(member: Api) -> None:
