@@ -29,7 +29,7 @@ test: .venv/.synced binaries ## all tests, on real API servers, two at a time
 	@$(RUN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder e2e tests # the longest first
 
 test-fast: .venv/.synced ## the pure tests, in seconds
-	@$(RUN)/pytest tests/policies
+	@$(RUN)/pytest tests/policies tests/mcs --ignore tests/mcs/apiserver
 
 soak: .venv/.synced binaries ## slow tests
 	@$(RUN)/pytest -m soak

@@ -16,10 +16,10 @@ import aiohttp
 from federation.kube.api import Api
 from federation.kube.config import from_file
 from federation.kube.resources import Manifest, Resource
-from federation.process import host_id_of
 from federation.sandbox import binaries, state
 from federation.sandbox.process import Process
 from federation.sandbox.sandbox import CONTROLLER, HOST, Sandbox
+from federation.setup import host_id_of
 from policies.copies import HOST_LABEL, binding_name
 from tests.federated import (
     BINDINGS,

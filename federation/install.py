@@ -70,7 +70,7 @@ def _namespace() -> Manifest:
 
 def _access() -> list[Manifest]:
     """The controller's account on the host. It reads every kind, since any may be a template; it writes
-    few.
+    few. EndpointSlices and namespaces are for what members export: each has a namespace on the host.
     """
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
     anything = ["get", "list", "watch"]
@@ -80,6 +80,8 @@ def _access() -> list[Manifest]:
         {"apiGroups": ["*"], "resources": ["*/status"], "verbs": ["patch"]},
         {"apiGroups": [GROUP], "resources": ["*"], "verbs": writes},
         {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": writes},
+        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": writes},
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "patch", "delete"]},
         {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
         {"nonResourceURLs": ["*"], "verbs": ["get"]},
     ]

@@ -22,6 +22,7 @@ from federation.kube.errors import ApiError
 from federation.logs import configure
 from federation.process import Process
 from federation.settings import Settings
+from mcs.api import KINDS as SERVICE_KINDS
 from policies.api import KINDS
 from policies.api.meta import GROUP
 
@@ -59,7 +60,8 @@ async def _check_installed(configuration: Configuration) -> None:
     async with Api(configuration) as api:
         discovery = Discovery(api)
         await discovery.refresh()
-        missing = [kind.plural for kind in KINDS if discovery.resource(GROUP, kind.__name__) is None]
+        kinds = KINDS + SERVICE_KINDS
+        missing = [kind.plural for kind in kinds if discovery.resource(GROUP, kind.__name__) is None]
     if missing:
         raise ApiError(f"it does not serve {', '.join(missing)} of {GROUP}: run `atoll install`")
 

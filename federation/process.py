@@ -17,8 +17,8 @@ from federation.kube.config import load
 from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
 from federation.metrics import Metrics
-from federation.resources import NAMESPACES
 from federation.settings import NAMESPACE, Settings
+from federation.setup import host_id_of
 from mcs.app import Services
 
 log = logging.getLogger(__name__)
@@ -134,9 +134,3 @@ class _Site:
 
     async def __aexit__(self, *error: object) -> None:
         await self._runner.cleanup()
-
-
-async def host_id_of(api: Api) -> str:
-    """Derive the id of a host: the first 12 hex digits of the UID of its kube-system namespace."""
-    system = await api.get(NAMESPACES, "kube-system", metadata_only=True)
-    return str(system["metadata"]["uid"]).replace("-", "")[:12]

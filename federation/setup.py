@@ -38,6 +38,12 @@ async def apply(api: Api, manifest: Manifest, *, manager: str) -> None:
     await api.apply(_BY_KIND[manifest["kind"]], manifest, manager=manager)
 
 
+async def host_id_of(api: Api) -> str:
+    """Derive the id of a host: the first 12 hex digits of the UID of its kube-system namespace."""
+    system = await api.get(NAMESPACES, "kube-system", metadata_only=True)
+    return str(system["metadata"]["uid"]).replace("-", "")[:12]
+
+
 async def request_token(api: Api, namespace: str, account: str) -> str:
     """Ask for a token of a ServiceAccount that is good for a year (TokenRequest, KEP-1205).
 

@@ -149,11 +149,17 @@ _NEVER_KINDS = {
     ("", "Endpoints"): "Endpoints are made by the platform",
     ("coordination.k8s.io", "Lease"): "Leases belong to one cluster",
     ("", "Node"): "Nodes belong to one cluster",
+    ("multicluster.x-k8s.io", "ServiceImport"): "ServiceImports are made in each cluster that imports",
 }
 _NEVER_NAMES = {
     ("", "ConfigMap", "kube-root-ca.crt"): "every cluster has its own kube-root-ca.crt",
     ("", "ServiceAccount", "default"): "every namespace has its own default ServiceAccount",
 }
+_ACROSS_CLUSTERS = (
+    "multicluster.kubernetes.io/source-cluster",
+    "multicluster.kubernetes.io/service-name",
+)
+"""Labels of what is made for a Service of several clusters: in a member, or on the host for all of them."""
 _SLICE_CONTROLLERS = ("endpointslice-controller.k8s.io", "endpointslicemirroring-controller.k8s.io")
 
 
@@ -180,6 +186,8 @@ def never_propagated(manifest: Manifest) -> str:
 
 
 def _made_by_the_platform(manifest: Manifest, subject: Subject) -> str:
+    if label := next((label for label in _ACROSS_CLUSTERS if label in subject.labels), ""):
+        return f"the {subject.kind} is made for Services across clusters, as its label {label} says"
     match subject.group, subject.kind:
         case "discovery.k8s.io", "EndpointSlice":
             if subject.labels.get("endpointslice.kubernetes.io/managed-by") in _SLICE_CONTROLLERS:

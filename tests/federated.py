@@ -16,8 +16,8 @@ from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest, Resource
 from federation.members.join import Address, Traits, join
 from federation.metrics import Metrics
-from federation.process import host_id_of
 from federation.settings import Settings
+from federation.setup import host_id_of
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 DAEMONSETS = Resource("apps", "v1", "daemonsets", "DaemonSet")

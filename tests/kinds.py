@@ -6,10 +6,12 @@ import asyncio
 from typing import Any
 
 from federation.kube.api import Api, Resource
-from policies.api import KINDS
+from mcs.api import KINDS as SERVICE_KINDS
+from policies.api import KINDS as POLICY_KINDS
 from policies.api.meta import API_VERSION, GROUP, VERSION, Manifest
 from policies.api.schema import crds
 
+KINDS = POLICY_KINDS + SERVICE_KINDS
 CRD = Resource(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
@@ -39,7 +41,7 @@ def overriding(**overriders: Any) -> Manifest:
 async def install_kinds(api: Api, *, deadline: float = 30) -> None:
     """Apply all CRDs and return once the server serves them; done again, it changes nothing."""
     async with asyncio.timeout(deadline):
-        for crd in crds():
+        for crd in crds(KINDS):
             await api.apply(CRD, crd, manager="atoll-install")
         for kind in KINDS:
             while not await _served(api, kind.plural):  # noqa: ASYNC110 - the API has no event for it

@@ -7,15 +7,25 @@ from pathlib import Path
 
 import yaml
 
-from policies.api.meta import Manifest
-from policies.api.schema import crds
+from mcs.api import KINDS as SERVICE_KINDS
+from policies.api import KINDS
+from policies.api.meta import Kind, Manifest
+from policies.api.schema import crd
 
-NOTICE = "# Generated from policies/api by `make crds`; change the models, not this file.\n"
+NOTICE = "# Generated from {} by `make crds`; change the models, not this file.\n"
 
 
 def files() -> dict[str, str]:
     """Return the text of each file by its name."""
-    return {f"{crd['spec']['names']['plural']}.yaml": NOTICE + to_yaml(crd) for crd in crds()}
+    return {
+        f"{kind.plural}.yaml": NOTICE.format(_folder(kind)) + to_yaml(crd(kind))
+        for kind in KINDS + SERVICE_KINDS
+    }
+
+
+def _folder(kind: type[Kind]) -> str:
+    """Return where the model of a kind is."""
+    return kind.__module__.rpartition(".")[0].replace(".", "/")
 
 
 def to_yaml(manifest: Manifest) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mcs.api import KINDS as SERVICE_KINDS
 from policies.api import KINDS
 from policies.api.meta import API_VERSION, Kind
 from policies.api.schema import CATEGORY, kind_schema
@@ -14,7 +15,7 @@ from policies.api.schema import CATEGORY, kind_schema
 INTRODUCTION = f"""\
 # Kinds
 
-<!-- Generated from policies/api by `make crds`; change the models, not this file. -->
+<!-- Generated from policies/api and mcs/api by `make crds`; change the models, not this file. -->
 
 All kinds are in `{API_VERSION}`. `kubectl get {CATEGORY} -A` lists the objects of all of them, and
 `kubectl explain` prints what is said here. A field with `*` is required; in paths, `[]` stands for the items
@@ -25,7 +26,7 @@ of a list. The API server refuses an object that breaks a rule, with the rule's 
 def reference() -> str:
     """Return the whole page."""
     known: dict[str, str] = {}
-    return "\n".join([INTRODUCTION, *(section(kind, known) for kind in KINDS)])
+    return "\n".join([INTRODUCTION, *(section(kind, known) for kind in KINDS + SERVICE_KINDS)])
 
 
 def section(kind: type[Kind], known: dict[str, str]) -> str:
@@ -49,6 +50,7 @@ def table(schema: dict[str, Any]) -> str:
     rows = [
         row(path, node)
         for name in ("spec", "status")
+        if name in schema["properties"]
         for path, node in fields_of(schema["properties"][name], name)
     ]
     return "\n".join(["| field | type | default | description |", "|---|---|---|---|", *rows])

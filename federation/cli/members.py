@@ -15,6 +15,8 @@ from federation.kube.config import Configuration, load
 from federation.kube.errors import ApiError, NotFound
 from federation.members.join import Address, Traits, detach, forget_host, join, leave
 from federation.resources import CLUSTER
+from federation.setup import host_id_of
+from mcs.install import install, withdraw
 
 _Host = Annotated[
     str | None,
@@ -59,6 +61,7 @@ async def _join(
     configuration = await load(*member)
     async with Api(await load(*host)) as host_api, Api(configuration) as member_api:
         await join(host_api, member_api, name, address_of(configuration), traits)
+        await install(member_api, name, await host_id_of(host_api))
 
 
 def address_of(configuration: Configuration) -> Address:
@@ -142,6 +145,7 @@ async def _gone(host: Api, name: str) -> None:
 
 async def _forget(kubeconfig: str | None, context: str | None) -> None:
     async with Api(await load(kubeconfig, context)) as member:
+        await withdraw(member)
         await forget_host(member)
 
 

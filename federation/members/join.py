@@ -161,6 +161,10 @@ def _rules() -> list[Manifest]:
         "scheduling.k8s.io": ["priorityclasses"],
         "storage.k8s.io": ["storageclasses"],
         "discovery.k8s.io": ["endpointslices"],
+        "multicluster.x-k8s.io": [
+            "serviceexports", "serviceexports/status", "serviceimports", "serviceimports/status",
+        ],
+        "about.k8s.io": ["clusterproperties"],
         "apiextensions.k8s.io": ["customresourcedefinitions"],
     }  # fmt: skip
     rules: list[Manifest] = [

@@ -31,7 +31,8 @@ from federation.sandbox.kubeconfig import write
 from federation.sandbox.plane import Plane
 from federation.sandbox.process import Process
 from federation.settings import NAMESPACE
-from federation.setup import request_token
+from federation.setup import host_id_of, request_token
+from mcs.install import install as install_services
 
 _DEADLINE = 120.0  # seconds for the controller to lead, and for the Clusters to be Ready
 _PROVIDER = "sandbox"
@@ -149,6 +150,8 @@ async def _has_joined(host: Api, name: str) -> bool:
 async def _join(plan: FleetPlan, host: Api, member: Plane) -> None:
     traits = Traits(provider=_PROVIDER, region=member.region, zones=member.zones)
     async with Api(await from_file(plan.kubeconfig, member.name)) as api:
+        # Before the Cluster: a member that has one is not joined again.
+        await install_services(api, member.name, await host_id_of(host))
         await join(host, api, member.name, address_of(plan.kubeconfig, member.name), traits)
 
 

@@ -63,7 +63,7 @@ def _texts(expression: ast.expr) -> Iterator[str]:
 
 
 def modules() -> Iterator[Path]:
-    for package in ("federation", "policies", "mcs"):
+    for package in ("federation", "mcs", "policies"):
         yield from sorted((ROOT / package).rglob("*.py"))
 
 

@@ -191,6 +191,14 @@ def managed_by(manager: str) -> Manifest:
     return {"metadata": {"labels": {"endpointslice.kubernetes.io/managed-by": manager}}}
 
 
+def labeled(**labels: str) -> Manifest:
+    return {
+        "metadata": {
+            "labels": {f"multicluster.kubernetes.io/{k.replace('_', '-')}": v for k, v in labels.items()}
+        }
+    }
+
+
 OWNED = {"metadata": {"ownerReferences": [{"kind": "ReplicaSet", "name": "web-1", "controller": True}]}}
 
 
@@ -216,6 +224,10 @@ OWNED = {"metadata": {"ownerReferences": [{"kind": "ReplicaSet", "name": "web-1"
             a("discovery.k8s.io/v1", "EndpointSlice", **managed_by("endpointslice-controller.k8s.io")),
             "platform",
         ),
+        (a("multicluster.x-k8s.io/v1beta1", "ServiceImport"), "in each cluster that imports"),
+        (a("discovery.k8s.io/v1", "EndpointSlice", **labeled(source_cluster="m1")), "source-cluster"),
+        (a("v1", "Namespace", "fed-m1", "", **labeled(source_cluster="m1")), "source-cluster"),
+        (a("v1", "Service", "derived-0a1b2c3d4e", **labeled(service_name="web")), "service-name"),
     ],
 )
 def test_never_propagated(manifest: Manifest, why: str) -> None:
@@ -232,6 +244,8 @@ def test_never_propagated(manifest: Manifest, why: str) -> None:
         a("v1", "Pod"),
         a("v1", "Pod", metadata={"ownerReferences": [{"kind": "Application", "name": "shop"}]}),
         a("v1", "Namespace", "shop", ""),
+        a("v1", "Namespace", "fed-shop", ""),
+        a("multicluster.x-k8s.io/v1beta1", "ServiceExport"),
         a("v1", "ConfigMap", namespace="kubeflow"),
         a("discovery.k8s.io/v1", "EndpointSlice", **managed_by("me")),
         a("rbac.authorization.k8s.io/v1", "ClusterRole", "system:x", ""),

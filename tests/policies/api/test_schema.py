@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import pytest
 from pydantic import Field
 
-from policies.api import KINDS
+from mcs.api import KINDS as SERVICE_KINDS
+from policies.api import KINDS as POLICY_KINDS
 from policies.api.meta import Condition, Kind, Model, list_map
 from policies.api.override import FieldOverrider
 from policies.api.rollout_policy import IntOrPercent
@@ -18,6 +19,7 @@ from tools import reference
 from tools.crds import files
 
 ROOT = Path(__file__).parents[3]
+KINDS = POLICY_KINDS + SERVICE_KINDS
 
 
 def schema_of(model: type[Model], *, defaults: bool = True) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def test_the_maps_of_lists_have_their_keys(kind: type[Kind]) -> None:
 def test_names_and_scopes() -> None:
     names = {
         crd["spec"]["names"]["kind"]: (crd["spec"]["names"].get("shortNames"), crd["spec"]["scope"])
-        for crd in crds()
+        for crd in crds(KINDS)
     }
     assert names == {
         "Cluster": (None, "Cluster"),
@@ -83,13 +85,24 @@ def test_names_and_scopes() -> None:
         "RolloutPolicy": (["rop"], "Namespaced"),
         "ClusterRolloutPolicy": (["crop"], "Cluster"),
         "Rollout": (["ro"], "Namespaced"),
+        "ClusterExport": (None, "Namespaced"),
+        "ServiceSet": (None, "Namespaced"),
+        "SourceState": (None, "Namespaced"),
     }
 
 
-def test_every_kind_is_of_the_category_and_has_a_status_of_its_own() -> None:
-    for crd in crds():
-        assert crd["spec"]["names"]["categories"] == ["atoll"]
+def test_every_kind_is_of_the_category() -> None:
+    assert all(crd["spec"]["names"]["categories"] == ["atoll"] for crd in crds(KINDS))
+
+
+def test_every_kind_that_people_write_has_a_status_of_its_own() -> None:
+    for crd in crds(POLICY_KINDS):
         assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
+
+
+def test_what_only_controllers_write_has_no_status() -> None:
+    for crd in crds(SERVICE_KINDS):
+        assert "subresources" not in crd["spec"]["versions"][0]
 
 
 def test_an_optional_field_is_its_type_and_not_required() -> None:
