@@ -22,6 +22,8 @@ from federation.members.join import Address, Traits, join
 from federation.sandbox import binaries, process
 from federation.sandbox.controlplane import ControlPlane
 from federation.sandbox.plane import Role, new_plane
+from federation.setup import host_id_of
+from mcs.install import install as install_services
 
 _FOLDERS = Path(tempfile.gettempdir()) / "atoll-bench"
 HOST = "host"
@@ -86,6 +88,7 @@ async def _federate(fleet: Fleet) -> None:
         cluster = fleet.planes[name].kubeconfig["clusters"][0]["cluster"]
         address = Address(cluster["server"], cluster["certificate-authority-data"])
         await join(fleet.host, fleet.apis[name], name, address, Traits())
+        await install_services(fleet.apis[name], name, await host_id_of(fleet.host))
 
 
 def _start(planes: list[ControlPlane]) -> None:
