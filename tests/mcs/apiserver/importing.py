@@ -86,10 +86,13 @@ class World:
         """How often the importer wrote what in m2: `PATCH services`."""
 
     @asynccontextmanager
-    async def importing(self, fleet: Fleet) -> AsyncIterator[Importing]:
-        """Run an importer until it saw everything; `writes` counts anew."""
+    async def importing(self, fleet: Fleet, host: Api | None = None) -> AsyncIterator[Importing]:
+        """Run an importer, from when it saw everything; `writes` counts anew.
+
+        :param host: its way to the host, if it is another than the test's
+        """
         async with Api(await from_dict(fleet.members["m2"].kubeconfig), observe=self._note) as member:
-            running = Importing(self.host.api, member, self.namespace)
+            running = Importing(host or self.host.api, member, self.namespace)
             self.writes.clear()
             task = asyncio.create_task(running.run())
             try:

@@ -19,6 +19,7 @@ from mcs.names import (
     slice_name,
 )
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
+from tests.apiserver.clients import through_proxy
 from tests.federated import USER
 from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.importing import Importing, World, prepare, world_of
@@ -146,7 +147,7 @@ async def test_a_change_of_the_service_keeps_its_ip(world: World, importing: Imp
         SERVICE_IMPORTS,
         "web",
         world.namespace,
-        lambda live: live["metadata"]["annotations"][SET_REVISION].endswith("/2"),  # type: ignore[index]
+        lambda live: revision_of(live) == "2",
     )
     derived = await world.service()
     assert derived is not None
@@ -460,6 +461,21 @@ async def test_a_host_that_lost_everything_takes_nothing_away(world: World, impo
     assert await world.slice(name) is not None
 
 
+async def test_what_is_older_is_not_applied_after_what_is_newer(world: World, prepared: Fleet) -> None:
+    """I22: another process was here first, with news that our watch does not have yet."""
+    await world.export("m1")
+    async with through_proxy(prepared.host) as (slow, proxy), world.importing(prepared, slow) as behind:
+        await world.ready()
+        behind.records.api = world.host.api  # a question is answered while the watch is silent
+        proxy.stall()
+        await world.export("m1", "m3", revision=2)
+        async with world.importing(prepared):
+            await until(lambda: revision_of(behind.locals.imports.get(world.web)) == "2")
+        world.writes.clear()
+        assert await behind.importer(world.web) is not None
+        assert not world.writes
+
+
 async def test_a_restored_host_is_followed_though_its_revisions_are_older(
     world: World, importing: Importing
 ) -> None:
@@ -470,7 +486,7 @@ async def test_a_restored_host_is_followed_though_its_revisions_are_older(
         SERVICE_IMPORTS,
         "web",
         world.namespace,
-        lambda live: live and live["metadata"]["annotations"][SET_REVISION].endswith("/3"),
+        lambda live: revision_of(live) == "3",
     )
 
 
@@ -480,6 +496,11 @@ async def test_nothing_is_written_while_a_mirror_is_behind(world: World, fleet: 
     importing = Importing(world.host.api, world.member.api, world.namespace)
     assert await importing.importer(world.web) is not None
     assert await world.member.get(SERVICE_IMPORTS, "web", world.namespace) is None
+
+
+def revision_of(live: Manifest | None) -> str:
+    """The revision of the ServiceSet that an import was made of."""
+    return str(live["metadata"]["annotations"][SET_REVISION]).rpartition("/")[2] if live else ""
 
 
 def _is_synced(importing: Importing, cluster: str) -> bool:
