@@ -132,7 +132,6 @@ def _service_import(found: ServiceSetSpec, families: tuple[str, ...]) -> Manifes
 
 def _derived_service(found: ServiceSetSpec, families: tuple[str, ...]) -> Manifest:
     """M4. The target port is said outright, so that one that somebody changes is seen."""
-    ports = [_port(port) | {"targetPort": port.port} for port in found.service.ports]
     return {
         "apiVersion": "v1",
         "kind": "Service",
@@ -143,7 +142,7 @@ def _derived_service(found: ServiceSetSpec, families: tuple[str, ...]) -> Manife
         },
         "spec": {
             "type": "ClusterIP",
-            "ports": sorted(ports, key=lambda port: (port["port"], port["protocol"])),
+            "ports": [_port(port) | {"targetPort": port.port} for port in found.service.ports],
             **_traits(found.service),
             "ipFamilies": list(families),
             "ipFamilyPolicy": "SingleStack" if len(families) == 1 else "PreferDualStack",

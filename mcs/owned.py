@@ -54,9 +54,7 @@ def _import_held(live: Manifest, wanted: Manifest) -> Manifest:
 
 
 def _service_held(live: Manifest, wanted: Manifest) -> Manifest:
-    """The ports of a Service are a map: their order says nothing."""
     spec = {field: value for field, value in live["spec"].items() if field in _SERVICE_FIELDS}
-    spec["ports"] = sorted(spec.get("ports", ()), key=lambda port: (port["port"], port["protocol"]))
     return {"metadata": _metadata(live, wanted), "spec": spec}
 
 

@@ -17,7 +17,7 @@ class Writer:
     """Writes what is wanted into one member, and takes the answers into its mirrors."""
 
     def __init__(self, locals_: Locals) -> None:
-        self._api = locals_.api
+        self._locals = locals_
         mirrors: list[Informer[Any]] = [locals_.services, locals_.imports, locals_.slices]
         self._mirrors: dict[Resource, Informer[Any]] = {mirror.resource: mirror for mirror in mirrors}
 
@@ -39,7 +39,7 @@ class Writer:
 
     async def _apply(self, part: Part, wanted: Manifest, *, force: bool) -> Manifest:
         """What is new is not forced: if somebody was faster, it is theirs, which the mirror will say."""
-        answer = await self._api.apply(
+        answer = await self._locals.api.apply(
             part.resource, wanted, manager=FIELD_MANAGER, force=force, subresource=part.subresource
         )
         if foreign := difference(part.held(answer, wanted), decided(wanted)):
@@ -53,7 +53,7 @@ class Writer:
         body = patch | {
             "metadata": patch.get("metadata", {}) | {"resourceVersion": metadata["resourceVersion"]}
         }
-        return await self._api.patch(
+        return await self._locals.api.patch(
             part.resource, metadata["name"], metadata["namespace"], body,
             manager=FIELD_MANAGER, subresource=part.subresource,
         )  # fmt: skip

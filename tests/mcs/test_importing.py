@@ -88,9 +88,16 @@ def test_the_derived_service_selects_nothing_and_has_the_ports_of_the_set() -> N
     assert derived is not None
     assert "selector" not in derived["spec"]
     assert [(port["name"], port["port"], port["protocol"]) for port in derived["spec"]["ports"]] == [
-        ("dns", 53, "UDP"),
         ("http", 80, "TCP"),
+        ("dns", 53, "UDP"),
     ]
+
+
+def test_the_derived_service_treats_callers_as_the_import_says() -> None:
+    found = plan("m1", sessionAffinity="ClientIP", internalTrafficPolicy="Local", trafficDistribution="X")
+    assert found.derived is not None
+    for field in ("sessionAffinity", "sessionAffinityConfig", "internalTrafficPolicy", "trafficDistribution"):
+        assert found.derived["spec"][field] == found.service_import["spec"][field]
 
 
 def test_a_port_without_a_name_has_none() -> None:

@@ -29,11 +29,19 @@ from mcs.names import (
     SOURCE_CLUSTER,
     Service,
     derived_service,
+    export_name,
     host_namespace,
     set_name,
 )
 from mcs.records import Records
-from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES, SOURCE_STATES
+from mcs.resources import (
+    CLUSTER_EXPORTS,
+    ENDPOINT_SLICES,
+    SERVICE_IMPORTS,
+    SERVICE_SETS,
+    SERVICES,
+    SOURCE_STATES,
+)
 from policies.api.meta import API_VERSION
 from tests.federated import CRDS, Cluster
 from tests.federation.kube.scripted import until
@@ -86,13 +94,17 @@ class World:
         """How often the importer wrote what in m2: `PATCH services`."""
 
     @asynccontextmanager
-    async def importing(self, fleet: Fleet, host: Api | None = None) -> AsyncIterator[Importing]:
+    async def importing(
+        self, fleet: Fleet, host: Api | None = None, watched: Api | None = None
+    ) -> AsyncIterator[Importing]:
         """Run an importer, from when it saw everything; `writes` counts anew.
 
         :param host: its way to the host, if it is another than the test's
+        :param watched: by which way it watches m2, if that is another than the one by which it writes
         """
         async with Api(await from_dict(fleet.members["m2"].kubeconfig), observe=self._note) as member:
-            running = Importing(host or self.host.api, member, self.namespace)
+            running = Importing(host or self.host.api, watched or member, self.namespace)
+            running.locals.api = member
             self.writes.clear()
             task = asyncio.create_task(running.run())
             try:
@@ -117,6 +129,20 @@ class World:
         metadata = {"namespace": NAMESPACE, "name": set_name(self.web)}
         manifest = {"apiVersion": API_VERSION, "kind": "ServiceSet", "metadata": metadata, "spec": spec}
         return await self.host.apply(SERVICE_SETS, manifest)
+
+    async def cluster_export(self, cluster: str) -> None:
+        """Write the ClusterExport of the Service web, as the cluster's exporter does."""
+        found = service_set(namespace=self.namespace).service
+        metadata = {"namespace": host_namespace(cluster), "name": export_name(cluster, self.web)}
+        spec = {
+            "cluster": cluster,
+            "namespace": self.namespace,
+            "name": "web",
+            "exportCreationTimestamp": "2026-01-01T00:00:00Z",
+            "service": found.dump(),
+        }
+        manifest = {"apiVersion": API_VERSION, "kind": "ClusterExport", "metadata": metadata, "spec": spec}
+        await self.host.apply(CLUSTER_EXPORTS, manifest)
 
     async def unexport(self) -> None:
         await self.host.delete(SERVICE_SETS, set_name(self.web), NAMESPACE)

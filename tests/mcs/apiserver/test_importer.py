@@ -192,6 +192,20 @@ async def test_a_new_import_costs_one_write_for_each_object_and_one_for_the_ip(
     assert world.writes == {"PATCH serviceimports": 3, "PATCH services": 1, "PATCH endpointslices": 1}
 
 
+async def test_what_was_written_is_known_before_the_watch_tells(world: World, prepared: Fleet) -> None:
+    await world.copy("m1", "10.1.0.1")
+    async with (
+        through_proxy(prepared.members["m2"]) as (slow, proxy),
+        world.importing(prepared, watched=slow) as running,
+    ):
+        await until(lambda: bool(running.records.slices_of("m1", world.web)))
+        proxy.stall()
+        await world.export("m1")
+        await world.ready()
+        await look(running, world)
+        assert world.writes == {"PATCH serviceimports": 3, "PATCH services": 1, "PATCH endpointslices": 1}
+
+
 async def test_a_changed_endpoint_costs_one_write(world: World, importing: Importing) -> None:
     name = await world.copy("m1", "10.1.0.1")
     await world.export("m1")
@@ -210,11 +224,12 @@ async def test_a_restart_writes_nothing(world: World, fleet: Fleet, type_: str) 
     await world.local_slice("web-abc", "10.2.0.1")
     ports = [{"name": "https", "port": 443}, {"name": "http", "port": 80, "appProtocol": "http"}]
     async with world.importing(fleet):
-        await world.export(
-            "m2", "m1", ports=ports, sessionAffinity="ClientIP", sessionAffinitySeconds=60, type=type_
-        )
-        await world.slice_with(name, "10.1.0.1")
+        traits = {"type": type_, "sessionAffinity": "ClientIP", "sessionAffinitySeconds": 60}
+        await world.export("m2", "m1", ports=ports[::-1], **traits)
         await world.ready()
+        await world.export("m2", "m1", ports=ports, revision=2, **traits)
+        await world.slice_with(name, "10.1.0.1")
+        await world.member.until(SERVICE_IMPORTS, "web", world.namespace, is_told_of_revision_2)
     async with world.importing(fleet) as again:
         await look(again, world)
         assert not world.writes
@@ -399,6 +414,19 @@ async def test_an_import_without_a_family_in_common_says_so(world: World, import
     assert await world.slice(name) is None
 
 
+async def test_when_the_last_common_family_goes_so_do_ip_and_endpoints(
+    world: World, importing: Importing
+) -> None:
+    name = await world.copy("m1", "10.1.0.1")
+    await world.export("m1")
+    await world.ready()
+    await world.export("m1", ipFamilies=["IPv6"], revision=2)
+    live = await world.ready("IPFamilyNotSupported")
+    assert "ips" not in live["spec"]
+    assert await world.service() is None
+    await world.gone(name)
+
+
 async def test_a_derived_service_that_is_refused_is_told_of(world: World, importing: Importing) -> None:
     await world.export("m1", trafficDistribution="ToTheMoon")
     live = await world.ready("Pending")
@@ -441,6 +469,21 @@ async def test_an_import_goes_when_all_that_exported_it_say_so(
     await world.member.until(SERVICE_IMPORTS, "web", world.namespace, lambda live: live is None)
     await world.gone(name)
     assert await world.service() is None
+
+
+async def test_an_import_stays_while_a_cluster_exports_it_though_there_is_no_set(
+    world: World, importing: Importing
+) -> None:
+    await world.export("m1")
+    await world.ready()
+    await world.cluster_export("m1")
+    await until(lambda: bool(importing.records.exports_of(world.web)))
+    await world.unexport()
+    await world.state("m1", synced=True)
+    await until(lambda: importing.records.set_of(world.web) is None and _is_synced(importing, "m1"))
+    world.writes.clear()
+    await look(importing, world)
+    assert not world.writes
 
 
 async def test_a_host_that_lost_everything_takes_nothing_away(world: World, importing: Importing) -> None:
@@ -501,6 +544,14 @@ async def test_nothing_is_written_while_a_mirror_is_behind(world: World, fleet: 
 def revision_of(live: Manifest | None) -> str:
     """The revision of the ServiceSet that an import was made of."""
     return str(live["metadata"]["annotations"][SET_REVISION]).rpartition("/")[2] if live else ""
+
+
+def is_told_of_revision_2(live: Manifest | None) -> bool:
+    """Whether the status, which is written last, speaks of the import as revision 2 made it."""
+    if live is None or revision_of(live) != "2":
+        return False
+    (ready,) = live["status"]["conditions"]
+    return bool(ready["observedGeneration"] == live["metadata"]["generation"])
 
 
 def _is_synced(importing: Importing, cluster: str) -> bool:
