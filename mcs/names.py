@@ -25,6 +25,10 @@ SERVICE_NAMESPACE = f"mcs.{GROUP}/service-namespace"
 """On the host, the namespace of the Service in its cluster."""
 DERIVED_SERVICE = "multicluster.kubernetes.io/derived-service"
 """Annotation of a ServiceImport: the Service that has its IP."""
+IMPORTED_BY = f"mcs.{GROUP}/imported-by"
+"""Label, with CONTROLLER for its value, by which a ServiceImport or derived Service is known as ours."""
+SET_REVISION = f"mcs.{GROUP}/set-revision"
+"""Annotation of a ServiceImport: `<uid>/<revision>` of the ServiceSet that it was made of."""
 FIELD_MANAGER = "atoll-mcs"
 
 Service = tuple[str, str]
