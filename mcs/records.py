@@ -1,4 +1,8 @@
-"""Records: what the host knows of Services across clusters, mirrored. Who reads here writes elsewhere."""
+"""Records: what the host knows of Services across clusters, mirrored. Who reads here writes elsewhere.
+
+What a cluster says counts only in that cluster's own namespace: nobody speaks for another, and what a host
+that is a member itself imports is not taken for exports.
+"""
 
 from __future__ import annotations
 
@@ -91,6 +95,13 @@ class Records:
         found = ((key[1], self.slices.get(key)) for key in self._slices_of[cluster, service])
         return {name: piece for name, piece in found if piece is not None}
 
+    def exported_by(self, cluster: str) -> set[Service]:
+        """Return every Service of which anything of a cluster is on the host. It looks at all there is."""
+        space = host_namespace(cluster)
+        exports = (export.spec for key, export in self.exports.items() if key[0] == space)
+        slices = {service for source, service in self._slices_of if source == cluster}
+        return {(spec.namespace, spec.name) for spec in exports} | slices
+
     def source(self, cluster: str) -> SourceState | None:
         return self.sources.get((NAMESPACE, cluster))
 
@@ -101,7 +112,8 @@ class Records:
 
     def _export_changed(self, key: Key) -> None:
         export = self.exports.get(key)
-        service = (export.spec.namespace, export.spec.name) if export else None
+        at_home = export is not None and key[0] == host_namespace(export.spec.cluster)
+        service = (export.spec.namespace, export.spec.name) if export and at_home else None
         for touched in self._exports_of.put(key, service):
             for listener in list(self.listeners):
                 listener.exports_changed(touched)
@@ -115,7 +127,8 @@ class Records:
 
     def _slice_changed(self, key: Key) -> None:
         piece = self.slices.get(key)
-        home = (piece.source, service_on_host(piece)) if piece else None
+        at_home = piece is not None and key[0] == host_namespace(piece.source)
+        home = (piece.source, service_on_host(piece)) if piece and at_home else None
         for _, touched in self._slices_of.put(key, home):
             for listener in list(self.listeners):
                 listener.slices_changed(touched)

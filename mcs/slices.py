@@ -66,7 +66,12 @@ def without_ports(content: Manifest, excluded: Container[str]) -> Manifest | Non
 
 
 def service_at_home(namespace: str, piece: Slice) -> ServiceKey | None:
-    """Return the Service that a slice in a member belongs to: by import if it is ours, else by name."""
+    """Return the Service that a slice in a member belongs to: by import if it is ours, else by name.
+
+    A copy for the host, there if the host is a member itself, is nothing of the member's.
+    """
+    if piece.ours and SERVICE_NAMESPACE in piece.labels:
+        return None
     name = piece.labels.get(MCS_SERVICE if piece.ours else SERVICE_NAME)
     return (namespace, name) if name else None
 
