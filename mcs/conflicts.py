@@ -10,6 +10,8 @@ from mcs.api.service import ServiceTraits
 from mcs.api.service_set import ServiceSetSpec, SetConflict
 from policies.verdicts import Verdict
 
+NO_CONFLICTS = Verdict("NoConflicts", "the ServiceExports of all clusters agree")
+
 
 def conflict(found: ServiceSetSpec) -> Verdict:
     """Return what the condition Conflict says, the same on the ServiceExports of all clusters.
@@ -17,7 +19,7 @@ def conflict(found: ServiceSetSpec) -> Verdict:
     The reason is NoConflicts, or all there are, joined by commas; the message has one line for each.
     """
     if not found.conflicts:
-        return Verdict("NoConflicts", "the ServiceExports of all clusters agree")
+        return NO_CONFLICTS
     return Verdict(
         ",".join(each.reason for each in found.conflicts),
         "\n".join(each.message for each in found.conflicts),
