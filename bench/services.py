@@ -67,7 +67,7 @@ class _Arrivals:
         """Wait until all of them hold; return when the last one did."""
         now, moments = time.monotonic(), []
         for key in keys:
-            arrived = asyncio.get_running_loop().create_future()
+            arrived: asyncio.Future[float] = asyncio.get_running_loop().create_future()
             self.waiting[key] = holds, arrived
             if key in self.seen and holds(self.seen[key]):
                 arrived.set_result(now)

@@ -103,7 +103,7 @@ async def test_endpoints_of_all_clusters_that_export_are_in_all_that_have_the_na
     await shop.is_one(*EXPORTING)
     for member in shop.fleet.members.values():
         found = await member.until(
-            SERVICE_IMPORTS, "web", shop.namespace, lambda live: condition(live, "Ready") == "True"
+            SERVICE_IMPORTS, "web", shop.namespace, lambda live: live is not None and condition(live, "Ready") == "True"
         )
         derived = await member.get(SERVICES, derived_service((shop.namespace, "web")), shop.namespace)
         assert derived is not None
@@ -113,6 +113,7 @@ async def test_endpoints_of_all_clusters_that_export_are_in_all_that_have_the_na
         assert [each["cluster"] for each in found["status"]["clusters"]] == list(EXPORTING)
     for cluster in EXPORTING:
         export = await shop.fleet.members[cluster].get(SERVICE_EXPORTS, "web", shop.namespace)
+        assert export is not None
         states = [condition(export, each) for each in ("Valid", "Ready", "Conflict")]
         assert states == ["True", "True", "False"]
 

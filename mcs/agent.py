@@ -32,7 +32,7 @@ class Agent:
         )
         self.importing = Controller(
             "import",
-            Importer(cluster, self._locals, records),
+            Importer(cluster, records, self._locals),
             workers=WORKERS,
             observe=observe,
             fields=self._fields,
@@ -43,13 +43,19 @@ class Agent:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._locals.run())
-                await self._records.synced()
-                await self._locals.synced()
                 group.create_task(self.exporting.run())
                 group.create_task(self.importing.run())
+                group.create_task(self._begin_to_import())
                 await self._exporter.begin(self.exporting.queue)
         finally:
             self._records.listeners.discard(self)
+
+    async def _begin_to_import(self) -> None:
+        """Look at everything once: the host's mirrors may have told of it before anyone listened here."""
+        await self._records.synced()
+        await self._locals.synced()
+        for service in self._records.services() | self._locals.imported_services():
+            self.importing.queue.add(service)
 
     def _fields(self, service: Service) -> dict[str, str]:
         return {"object": "/".join(service), "cluster": self._cluster}
@@ -83,5 +89,6 @@ class Agent:
         self.importing.queue.add(service)
 
     def source_changed(self, cluster: str) -> None:
+        self._exporter.source_changed(cluster)
         for service in self._locals.imported_services():
             self.importing.queue.add(service)
