@@ -39,10 +39,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """End servers with the last test that uses them: a control plane takes a twentieth of a core when idle,
     and the fixtures of a run end with the run.
     """
-    request = item._request  # type: ignore[attr-defined]
+    assert isinstance(item, pytest.Function)
     manager = item.session._fixturemanager
     for fixture in _used(item):
         now, then = (manager.getfixturedefs(fixture, each) if each else () for each in (item, nextitem))
         if fixture not in _used(nextitem) or now != then:
             for definition in now or ():
-                definition.finish(request)
+                definition.finish(item._request)

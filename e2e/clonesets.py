@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from e2e.beside import beside
 from e2e.kruise import CLONESETS
 from e2e.pods import PODS
 from federation.kube.errors import Conflict, Forbidden, NotFound, Unreachable
@@ -33,15 +34,8 @@ _UNTIL_NEXT_LOOK = (Conflict, NotFound, Forbidden, Unreachable)
 @asynccontextmanager
 async def controlled(members: Mapping[str, Cluster], namespace: str) -> AsyncIterator[None]:
     """Control the CloneSets of a namespace in all members for the time of a block."""
-    tasks = [asyncio.create_task(_Controller(member, namespace).run()) for member in members.values()]
-    try:
+    async with beside(*(_Controller(member, namespace).run() for member in members.values())):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    broken = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
-    assert not broken, f"CloneSets were left alone: {broken}"
 
 
 @dataclass

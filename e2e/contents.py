@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from e2e.beside import beside
 from e2e.fleet import Fleet
 from e2e.releases import DONE, ROLLOUT_POLICIES, ROLLOUTS
 from federation.kube.resources import Manifest, Resource
@@ -126,20 +126,14 @@ class Settings:
     async def filmed(self, new: str) -> AsyncIterator[Film]:
         """Watch the copies in all members; none may hold the new content that the first run denies it."""
         film = Film(self._is_permitted)
-        tasks = []
+        following = []
         for name in self.fleet.members:
             live = await self.copy(name, bool)
             await film.take(name, self.shape.content(live), new)
             version = live["metadata"]["resourceVersion"]
-            tasks.append(asyncio.create_task(self._follow(name, version, film, new)))
-        try:
+            following.append(self._follow(name, version, film, new))
+        async with beside(*following):
             yield film
-        finally:
-            for task in tasks:
-                task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-        early = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
-        assert not early, f"the film has a gap: {early}"
 
     async def _follow(self, name: str, version: str, film: Film, new: str) -> None:
         resource, selector = self.shape.resource, {"fieldSelector": "metadata.name=settings"}

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
+from e2e.beside import beside
 from federation.kube.errors import Conflict, NotFound
 from federation.kube.resources import Manifest
 from federation.resources import PODS
@@ -20,15 +21,8 @@ PACE = 0.2
 @asynccontextmanager
 async def restarting(members: Mapping[str, Cluster], namespace: str) -> AsyncIterator[None]:
     """Restart the containers of a namespace's pods in all members, for the time of a block."""
-    tasks = [asyncio.create_task(_restart(member, namespace)) for member in members.values()]
-    try:
+    async with beside(*(_restart(member, namespace) for member in members.values())):
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    broken = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
-    assert not broken, f"pods were left alone: {broken}"
 
 
 async def _restart(member: Cluster, namespace: str) -> None:

@@ -6,11 +6,11 @@ apply, but can't say of what. Together they tell whether anything was written tw
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from e2e.beside import beside
 from federation.kube.resources import Manifest, Resource
 from policies.copies import DIGEST_ANNOTATION
 from tests.federated import Cluster
@@ -76,13 +76,8 @@ async def kept(
     await ledger.open()
     versions = [await member.api.latest(resource) for resource in resources]
     following = [
-        asyncio.create_task(ledger.follow(resource, namespace, version))
+        ledger.follow(resource, namespace, version)
         for resource, version in zip(resources, versions, strict=True)
     ]
-    try:
+    async with beside(*following):
         yield ledger
-    finally:
-        for task in following:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from e2e.beside import beside
 from federation.kube.resources import Manifest, Resource
 from tests.federated import Cluster
 
@@ -121,21 +122,13 @@ async def filmed(
     footage = Footage(permitted)
     versions = {name: await _listed(name, member, namespace, footage) for name, member in members.items()}
     footage.rolling = True
-    tasks = [
-        asyncio.create_task(_follow(name, member, namespace, versions[name], footage))
-        for name, member in members.items()
+    following = [
+        _follow(name, member, namespace, versions[name], footage) for name, member in members.items()
     ]
-    tasks += [asyncio.create_task(footage.check()) for _ in members]
-    try:
+    async with beside(*following, *(footage.check() for _ in members)):
         yield footage
         async with asyncio.timeout(_ANSWERED):
             await footage.questions.join()
-    finally:
-        for task in tasks:
-            task.cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-    early = [repr(end) for end in ends if not isinstance(end, asyncio.CancelledError)]
-    assert not early, f"the footage has a gap: {early}"
 
 
 async def _listed(name: str, member: Cluster, namespace: str, footage: Footage) -> str:

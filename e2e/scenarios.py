@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from e2e.nodes import another_node
-from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, Web, image_of, within_bounds
+from e2e.pods import Footage
+from e2e.releases import CRASHES, DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
 from federation.kube.resources import Manifest
 
 TWO_THEN_ALL = [{"updated": 2}, {"updated": "100%"}]
@@ -91,6 +93,43 @@ async def is_superseded_in_mid_batch(web: Web) -> None:
         await web.reaches("Completed", number=2)
     within_bounds(footage, down=2, ready=web.pods)
     await web.is_everywhere(NEWER)
+
+
+async def is_scaled_in_mid_batch(web: Web) -> None:
+    """Scaling up and down in mid-batch lets no pod go that is not permitted."""
+    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW)
+        await web.reaches("AwaitingApproval")
+        for replicas in (16, 6, 12):
+            await web.change(NEW, replicas=replicas)
+            run = await web.run(1, partial(_stands_with, replicas, footage))
+            assert run["permitted"] <= -(-4 * replicas // 10) + len(SHARES)
+        await web.steer(1, approvedStep=1)
+        await web.reaches("Completed")
+    assert footage.beyond == []
+    await web.is_everywhere(NEW, {"m1": 6, "m2": 4, "m3": 2})
+
+
+def _stands_with(replicas: int, footage: Footage, status: Manifest) -> bool:
+    """Whether the run stands at its step with so many replicas, and the pods are as it says."""
+    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
+    counted = status["replicas"] == footage.pods_there == replicas
+    return bool(waits and counted and status["permitted"] == footage.now(NEW))
+
+
+async def is_taken_back_after_a_halt(web: Web, down: int) -> None:
+    """A crashing revision halts the release, and an abort takes it back with at most `down` pods down."""
+    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
+    async with web.filmed() as footage:
+        await web.change(NEW, fate=CRASHES)
+        assert (await web.reaches("Halted"))["reason"] == "PodsFailed"
+        await web.is_looked_at_again()
+        await web.verb("abort", "--rollback")
+        await web.reaches("RolledBack")
+        await web.is_everywhere(OLD)
+    within_bounds(footage, down=down)
+    assert 1 <= footage.most(NEW) <= 2
 
 
 async def is_mended_after_a_halt(web: Web) -> None:

@@ -16,15 +16,15 @@ from e2e import kruise_manager
 from e2e.fleet import Fleet
 from e2e.kruise import served
 from e2e.kubelets import IN_PLACE_READY, restarting
-from e2e.pods import Footage
-from e2e.releases import CRASHES, DONE, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
+from e2e.releases import DONE, NEW, OLD, SHARES, Kind, Web, image_of, within_bounds
 from e2e.scenarios import (
     HALF_THEN_ALL,
-    TWO_THEN_ALL,
     goes_in_steps,
     is_mended_after_a_halt,
+    is_scaled_in_mid_batch,
     is_superseded_half_out,
     is_superseded_in_mid_batch,
+    is_taken_back_after_a_halt,
     mends_what_is_broken,
 )
 from federation.kube.resources import Manifest, Resource
@@ -144,16 +144,7 @@ async def test_pods_that_are_updated_in_place_go_in_steps_and_stay_what_they_are
 
 @with_policy(*POLICIES)
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(web: Web) -> None:
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW, fate=CRASHES)
-        assert (await web.reaches("Halted"))["reason"] == "PodsFailed"
-        await web.is_looked_at_again()
-        await web.verb("abort", "--rollback")
-        await web.reaches("RolledBack")
-        await web.is_everywhere(OLD)
-    within_bounds(footage, down=2 + 3)  # what was down, and one at a time in each cluster
-    assert 1 <= footage.most(NEW) <= 2
+    await is_taken_back_after_a_halt(web, down=2 + 3)  # what was down, and one at a time in each cluster
 
 
 @with_policy(*POLICIES)
@@ -181,25 +172,7 @@ async def test_what_never_ran_is_mended(web: Web) -> None:
     pytest.param(IN_PARALLEL | {"ordinals": {"start": 5}}, id="a start without its feature gate"),
 )
 async def test_scaling_in_mid_batch_lets_no_pod_go(web: Web) -> None:
-    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-        for replicas in (16, 6, 12):
-            await web.change(NEW, replicas=replicas)
-            run = await web.run(1, partial(_is_scaled, replicas, footage))
-            assert run["permitted"] <= -(-4 * replicas // 10) + len(SHARES)
-        await web.steer(1, approvedStep=1)
-        await web.reaches("Completed")
-    assert footage.beyond == []
-    await web.is_everywhere(NEW, {"m1": 6, "m2": 4, "m3": 2})
-
-
-def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
-    """Whether the run stands at its step with so many replicas, and the pods are as it says."""
-    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
-    counted = status["replicas"] == footage.pods_there == replicas
-    return bool(waits and counted and status["permitted"] == footage.now(NEW))
+    await is_scaled_in_mid_batch(web)
 
 
 async def test_where_the_last_pods_of_the_revision_before_are_lost_what_comes_uninvited_is_counted(

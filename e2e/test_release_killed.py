@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
+from e2e.beside import beside
 from e2e.fleet import Fleet
 from e2e.kills import kills_of
 from e2e.releases import DONE, NEW, NEWER, OLD, SHARES, Web, image_of, within_bounds
@@ -80,10 +80,5 @@ async def _templates(member: Cluster, namespace: str) -> AsyncIterator[list[str]
                 if event.type == "MODIFIED" and image_of(event.manifest) != images[-1]:
                     images.append(image_of(event.manifest))
 
-    following = asyncio.create_task(follow())
-    try:
+    async with beside(follow()):
         yield images
-    finally:
-        following.cancel()
-        with suppress(asyncio.CancelledError):
-            await following

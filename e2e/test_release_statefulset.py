@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
 from e2e.fleet import Fleet
-from e2e.pods import Footage
-from e2e.releases import CRASHES, NEW, NEWER, OLD, SHARES, Kind, Web, within_bounds
+from e2e.releases import CRASHES, NEW, NEWER, OLD, Kind, Web, within_bounds
 from e2e.scenarios import (
     HALF_THEN_ALL,
     TWO_THEN_ALL,
     goes_in_steps,
     is_mended_after_a_halt,
+    is_scaled_in_mid_batch,
     is_superseded_in_mid_batch,
+    is_taken_back_after_a_halt,
     kubectl_waits,
 )
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Resource
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,16 +48,7 @@ async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
     fleet: Fleet, namespace: str, policy: str
 ) -> None:
     web = web_of(fleet, namespace, policy)
-    await web.begin(steps=TWO_THEN_ALL, maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW, fate=CRASHES)
-        assert (await web.reaches("Halted"))["reason"] == "PodsFailed"
-        await web.is_looked_at_again()
-        await web.verb("abort", "--rollback")
-        await web.reaches("RolledBack")
-        await web.is_everywhere(OLD)
-    within_bounds(footage, down=2)
-    assert 1 <= footage.most(NEW) <= 2
+    await is_taken_back_after_a_halt(web, down=2)
 
 
 async def test_a_failed_revision_is_rolled_back_of_itself(fleet: Fleet, namespace: str) -> None:
@@ -77,25 +67,7 @@ async def test_a_failed_revision_is_rolled_back_of_itself(fleet: Fleet, namespac
 @pytest.mark.parametrize("start", [0, 5])
 async def test_scaling_in_mid_batch_lets_no_pod_go(fleet: Fleet, namespace: str, start: int) -> None:
     web = web_of(fleet, namespace, start=start)
-    await web.begin(steps=[{"updated": "40%", "approval": "Manual"}, {"updated": "100%"}], maxUnavailable=2)
-    async with web.filmed() as footage:
-        await web.change(NEW)
-        await web.reaches("AwaitingApproval")
-        for replicas in (16, 6, 12):
-            await web.change(NEW, replicas=replicas)
-            run = await web.run(1, partial(_is_scaled, replicas, footage))
-            assert run["permitted"] <= -(-4 * replicas // 10) + len(SHARES)
-        await web.steer(1, approvedStep=1)
-        await web.reaches("Completed")
-    assert footage.beyond == []
-    await web.is_everywhere(NEW, {"m1": 6, "m2": 4, "m3": 2})
-
-
-def _is_scaled(replicas: int, footage: Footage, status: Manifest) -> bool:
-    """Whether the run stands at its step with so many replicas, and the pods are as it says."""
-    waits = status["phase"] == "AwaitingApproval" and status.get("unavailable", 0) == 0
-    counted = status["replicas"] == footage.pods_there == replicas
-    return bool(waits and counted and status["permitted"] == footage.now(NEW))
+    await is_scaled_in_mid_batch(web)
 
 
 async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Fleet, namespace: str) -> None:

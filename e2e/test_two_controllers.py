@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 
 import pytest
 
+from e2e.beside import beside
 from e2e.fleet import Fleet, fetch, metrics_port
 from e2e.ledger import kept
 from federation.sandbox import ports
@@ -67,14 +67,11 @@ async def pair(fleet: Fleet) -> AsyncIterator[Pair]:
     """Both run; in the end only the sandbox's own does, and leads."""
     pair = Pair(fleet)
     pair.second.start(pair.second_command)
-    looking = asyncio.create_task(pair.look())
     try:
-        await pair.stands_by(pair.second_command)
-        yield pair
+        async with beside(pair.look()):
+            await pair.stands_by(pair.second_command)
+            yield pair
     finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
         await asyncio.to_thread(pair.second.stop)
         await fleet.start(CONTROLLER)
 
