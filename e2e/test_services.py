@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from e2e.beside import beside
 
+from e2e.beside import beside
 from e2e.fleet import SETTLE, Fleet
 from federation.kube.resources import Manifest
 from federation.resources import PODS
@@ -103,7 +103,10 @@ async def test_endpoints_of_all_clusters_that_export_are_in_all_that_have_the_na
     await shop.is_one(*EXPORTING)
     for member in shop.fleet.members.values():
         found = await member.until(
-            SERVICE_IMPORTS, "web", shop.namespace, lambda live: live is not None and condition(live, "Ready") == "True"
+            SERVICE_IMPORTS,
+            "web",
+            shop.namespace,
+            lambda live: live is not None and condition(live, "Ready") == "True",
         )
         derived = await member.get(SERVICES, derived_service((shop.namespace, "web")), shop.namespace)
         assert derived is not None
