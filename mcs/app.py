@@ -28,7 +28,8 @@ class Services:
         self._clusters: Informer[bool] = Informer(
             api, CLUSTER, lambda cluster: True, self._cluster_changed, metadata_only=True
         )
-        self.aggregate = Controller("aggregate", Aggregator(self._records), observe=observe, fields=_object)
+        self._aggregator = Aggregator(self._records)
+        self.aggregate = Controller("aggregate", self._aggregator, observe=observe, fields=_object)
         self.departures = Controller(
             "departures",
             Departures(self._records),
@@ -70,6 +71,7 @@ class Services:
         """Endpoints are no matter of the set."""
 
     def source_changed(self, cluster: str) -> None:
+        self._aggregator.source_changed(cluster)
         for service in self._records.services():
             self.aggregate.queue.add(service)
         if self._clusters.get(("", cluster)) is None:

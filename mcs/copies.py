@@ -9,6 +9,7 @@ from typing import Any
 
 from federation.kube.errors import ApiError, Forbidden, Invalid, NotFound, SchemaError
 from federation.kube.informer import Informer
+from federation.kube.merge import difference
 from federation.kube.resources import Manifest, Resource
 from federation.resources import NAMESPACES
 from mcs.api.cluster_export import ClusterExportSpec
@@ -16,7 +17,7 @@ from mcs.exporting import Export, export_manifest, slice_manifest
 from mcs.names import FIELD_MANAGER, SOURCE_CLUSTER, Service, host_namespace
 from mcs.records import Records
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES
-from mcs.slices import Slice
+from mcs.slices import Slice, content_of
 
 COALESCE = 0.2
 """Seconds between two writes of one EndpointSlice at least (E6)."""
@@ -56,9 +57,15 @@ class Copies:
 
     async def _write_export(self, service: Service, spec: ClusterExportSpec) -> None:
         manifest, held = export_manifest(spec), self._records.export_of(self._cluster, service)
-        labels = manifest["metadata"]["labels"].items()
-        if held is None or held.spec != spec or not labels <= held.metadata.labels.items():
-            await self._apply(CLUSTER_EXPORTS, manifest, self._records.exports)
+        if held is None:
+            await self._create(CLUSTER_EXPORTS, manifest, self._records.exports)
+            return
+        labels = manifest["metadata"]["labels"]
+        known = {name: held.metadata.labels.get(name) for name in labels}
+        before = {"metadata": {"labels": known}, "spec": held.spec.dump()}
+        body = difference(before, {"metadata": {"labels": labels}, "spec": manifest["spec"]})
+        if body:
+            await self._patch(CLUSTER_EXPORTS, held.metadata.name, body, self._records.exports)
 
     async def _write_slices(self, service: Service, wanted: Export) -> tuple[ApiError | None, float | None]:
         """Write what differs and is due; return the first refusal and when the next one is due."""
@@ -87,7 +94,12 @@ class Copies:
             if not self._certain():
                 return False
             await self._delete(ENDPOINT_SLICES, manifest["metadata"]["name"], held.uid)  # it can't change
-        await self._apply(ENDPOINT_SLICES, manifest, self._records.slices)
+            held = None
+        if held is None:
+            await self._create(ENDPOINT_SLICES, manifest, self._records.slices)
+        else:
+            body = difference(held.content, content_of(manifest))
+            await self._patch(ENDPOINT_SLICES, manifest["metadata"]["name"], body, self._records.slices)
         return True
 
     def _times(self, service: Service, wanted: Export, now: float) -> dict[str, float]:
@@ -113,14 +125,19 @@ class Copies:
             await self._delete(ENDPOINT_SLICES, name, uid)
         return None
 
-    async def _apply(self, resource: Resource, manifest: Manifest, mirror: Informer[Any]) -> None:
+    async def _create(self, resource: Resource, manifest: Manifest, mirror: Informer[Any]) -> None:
         api = self._records.api
         try:
-            answer = await api.apply(resource, manifest, manager=FIELD_MANAGER)
-        except NotFound:  # an apply makes the object, so it is the namespace that is missing
+            answer = await api.create(resource, manifest, manager=FIELD_MANAGER)
+        except NotFound:  # it is the namespace that is missing
             await api.apply(NAMESPACES, _namespace(self._cluster), manager=FIELD_MANAGER)
-            answer = await api.apply(resource, manifest, manager=FIELD_MANAGER)
+            answer = await api.create(resource, manifest, manager=FIELD_MANAGER)
         mirror.observe(answer)
+
+    async def _patch(self, resource: Resource, name: str, body: Manifest, mirror: Informer[Any]) -> None:
+        """Change what differs: what is on the host is ours as a whole."""
+        home = host_namespace(self._cluster)
+        mirror.observe(await self._records.api.patch(resource, name, home, body, manager=FIELD_MANAGER))
 
     async def _delete(self, resource: Resource, name: str, uid: str) -> None:
         with suppress(NotFound):

@@ -33,6 +33,8 @@ class Part(NamedTuple):
     """`held(live, wanted)`: what the live object has where `wanted` decides; equal to `decided(wanted)` if it
     is as wanted."""
     subresource: str | None = None
+    whole: bool = False
+    """Whether nobody else has a word in it."""
 
 
 def decided(wanted: Manifest) -> Manifest:
@@ -84,5 +86,5 @@ def _metadata(live: Manifest, wanted: Manifest) -> Manifest:
 
 IMPORT = Part(SERVICE_IMPORTS, _import_held)
 STATUS = Part(SERVICE_IMPORTS, _status_held, "status")
-SERVICE = Part(SERVICES, _service_held)
-SLICE = Part(ENDPOINT_SLICES, lambda live, wanted: slice_held(projected(live), wanted))
+SERVICE = Part(SERVICES, _service_held, whole=True)
+SLICE = Part(ENDPOINT_SLICES, lambda live, wanted: slice_held(projected(live), wanted), whole=True)

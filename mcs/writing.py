@@ -1,4 +1,8 @@
-"""Writing to a member: by server-side apply, only where something differs, and never twice for one change."""
+"""Writing to a member: only where something differs, and never twice for one change.
+
+What is ours as a whole, derived Services and EndpointSlices, is created and patched: that costs the API
+server half of a server-side apply. ServiceImports may have labels and conditions of others: they are applied.
+"""
 
 from __future__ import annotations
 
@@ -27,33 +31,47 @@ class Writer:
         :param live: the object as it is; None if there is none
         """
         if live is None:
-            return await self._apply(part, wanted, force=False)
-        if not difference(part.held(live, wanted), decided(wanted)):
+            return await (self._create if part.whole else self._apply)(part, wanted)
+        differs = difference(part.held(live, wanted), decided(wanted))
+        if not differs:
             return live
+        if part.whole:
+            return await self._patch(part, wanted, differs)
         return await self._apply(part, wanted, force=True)
 
     async def put_slice(self, wanted: Manifest, live: Slice | None) -> None:
         """Like `put`, of what a mirror keeps of an EndpointSlice."""
-        if live is None or difference(slice_held(live, wanted), decided(wanted)):
-            await self._apply(SLICE, wanted, force=live is not None)
+        if live is None:
+            await self._create(SLICE, wanted)
+        elif differs := difference(slice_held(live, wanted), decided(wanted)):
+            await self._patch(SLICE, wanted, differs)
 
-    async def _apply(self, part: Part, wanted: Manifest, *, force: bool) -> Manifest:
-        """What is new is not forced: if somebody was faster, it is theirs, which the mirror will say."""
+    async def _create(self, part: Part, wanted: Manifest) -> Manifest:
+        """If somebody was faster, it is theirs, which the mirror will say."""
+        return self._observed(
+            part, await self._locals.api.create(part.resource, wanted, manager=FIELD_MANAGER)
+        )
+
+    async def _patch(self, part: Part, wanted: Manifest, body: Manifest) -> Manifest:
+        """Change what differs, which takes out what others put in as well."""
+        metadata = wanted["metadata"]
+        answer = await self._locals.api.patch(
+            part.resource, metadata["name"], metadata["namespace"], body,
+            manager=FIELD_MANAGER, subresource=part.subresource,
+        )  # fmt: skip
+        return self._observed(part, answer)
+
+    async def _apply(self, part: Part, wanted: Manifest, *, force: bool = False) -> Manifest:
+        """What is new is not forced, either. An apply leaves fields alone that it never had."""
         answer = await self._locals.api.apply(
             part.resource, wanted, manager=FIELD_MANAGER, force=force, subresource=part.subresource
         )
         if foreign := difference(part.held(answer, wanted), decided(wanted)):
-            answer = await self._revert(part, answer, foreign)
+            version = {"resourceVersion": answer["metadata"]["resourceVersion"]}
+            metadata = foreign.get("metadata", {}) | version
+            return await self._patch(part, wanted, foreign | {"metadata": metadata})
+        return self._observed(part, answer)
+
+    def _observed(self, part: Part, answer: Manifest) -> Manifest:
         self._mirrors[part.resource].observe(answer)
         return answer
-
-    async def _revert(self, part: Part, answer: Manifest, patch: Manifest) -> Manifest:
-        """Take out what others put in: an apply leaves fields alone that it never had."""
-        metadata = answer["metadata"]
-        body = patch | {
-            "metadata": patch.get("metadata", {}) | {"resourceVersion": metadata["resourceVersion"]}
-        }
-        return await self._locals.api.patch(
-            part.resource, metadata["name"], metadata["namespace"], body,
-            manager=FIELD_MANAGER, subresource=part.subresource,
-        )  # fmt: skip

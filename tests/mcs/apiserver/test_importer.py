@@ -189,7 +189,7 @@ async def test_a_new_import_costs_one_write_for_each_object_and_one_for_the_ip(
     await world.export("m1")
     await world.ready()
     await look(importing, world)
-    assert world.writes == {"PATCH serviceimports": 3, "PATCH services": 1, "PATCH endpointslices": 1}
+    assert world.writes == {"PATCH serviceimports": 3, "POST services": 1, "POST endpointslices": 1}
 
 
 async def test_what_was_written_is_known_before_the_watch_tells(world: World, prepared: Fleet) -> None:
@@ -203,7 +203,7 @@ async def test_what_was_written_is_known_before_the_watch_tells(world: World, pr
         await world.export("m1")
         await world.ready()
         await look(running, world)
-        assert world.writes == {"PATCH serviceimports": 3, "PATCH services": 1, "PATCH endpointslices": 1}
+        assert world.writes == {"PATCH serviceimports": 3, "POST services": 1, "POST endpointslices": 1}
 
 
 async def test_a_changed_endpoint_costs_one_write(world: World, importing: Importing) -> None:
