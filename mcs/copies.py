@@ -24,8 +24,10 @@ COALESCE = 0.2
 RETRY = 1.0
 """Seconds until a deletion is looked at again that had to wait for the member's mirrors."""
 
-REFUSALS = (Forbidden, Invalid, SchemaError)
-"""What the host answers to a write that it will not take as it is."""
+
+def is_refusal(error: ApiError) -> bool:
+    """Whether the host will not take a write as it is; somebody else's object may be in its place."""
+    return isinstance(error, Forbidden | Invalid | SchemaError) or error.cause == "AlreadyExists"
 
 
 class Copies:
@@ -83,7 +85,9 @@ class Copies:
                 manifest = slice_manifest(self._cluster, service, name, content)
                 if not await self._write_slice(manifest, held):
                     pauses.append(RETRY)
-            except REFUSALS as error:
+            except ApiError as error:
+                if not is_refusal(error):
+                    raise
                 refusal = refusal or error
             else:
                 times[name] = now

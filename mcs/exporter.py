@@ -9,7 +9,7 @@ from federation.kube.resources import Manifest
 from federation.kube.workqueue import WorkQueue
 from federation.timestamps import utc_now
 from mcs.conditions import contention, export_conditions, readiness
-from mcs.copies import REFUSALS, Copies
+from mcs.copies import Copies, is_refusal
 from mcs.epoch import Epoch
 from mcs.exporting import exported
 from mcs.locals import Locals
@@ -85,7 +85,7 @@ class Exporter:
 
 def _failure(error: ApiError) -> Verdict:
     """Say why the host does not have what it is to have: it refused, or will take it later."""
-    if isinstance(error, REFUSALS) and error.cause != "NamespaceTerminating":
+    if is_refusal(error) and error.cause != "NamespaceTerminating":
         remedy = "correct the Service here, or rights and quota there"
         return Verdict("Failed", f"the host refused the export: {error}; {remedy}")
     return Verdict("Pending", f"the host did not take the export yet and is asked again: {error}")

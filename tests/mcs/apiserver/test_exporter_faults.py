@@ -228,7 +228,7 @@ async def test_a_slice_that_the_host_refuses_holds_up_no_other(world: World) -> 
         for number in range(2, 5):
             await world.until_copied("web", f"web-{number}", f"10.1.0.{number}")
         found = await world.until_told("web", Ready="Failed")
-        assert "addressType" in str(found["status"])
+        assert "already exists" in str(found["status"])
         await world.host.delete(ENDPOINT_SLICES, world.copy_of("web", "web-1"), world.place)
         await world.make_slice("web-1", "web", "10.1.0.9")
         await world.until_copied("web", "web-1", "10.1.0.9")
@@ -236,7 +236,7 @@ async def test_a_slice_that_the_host_refuses_holds_up_no_other(world: World) -> 
 
 
 async def occupy(world: World, name: str) -> None:
-    """Put something else where a copy is to be; the family of a slice can't be changed."""
+    """Put something of somebody else where a copy is to be."""
     metadata = {"namespace": world.place, "name": name}
     manifest = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
     content = {"addressType": "IPv6", "endpoints": []}
