@@ -56,7 +56,7 @@ class ServiceSet(Kind):
         Column("Service-Namespace", ".spec.namespace"),
         Column("Service", ".spec.name"),
         Column("Type", ".spec.service.type"),
-        Column("Clusters", ".spec.clusters[*].name"),
+        Column("Oldest-Export", ".spec.clusters[0].name"),
         AGE,
     )
 

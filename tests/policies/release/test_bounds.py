@@ -15,7 +15,7 @@ from policies.release.permission import heard
 from tests.policies.release.federation import Federation
 from tests.policies.release.models import MODELS, OF_PODS
 
-SEEDS, ALL_SEEDS, CHUNK = 100, 10_000, 50
+SEEDS, ALL_SEEDS, CHUNK = 60, 10_000, 20
 FEWEST = 3
 """Pods to which an autoscaler may come down: of 1 or 2, a Deployment replaces all at once."""
 TROUBLED, TOGETHER = 400, 2000
