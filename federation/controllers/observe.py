@@ -28,7 +28,7 @@ from policies.verdicts import Verdict
 FIELD_MANAGER = "atoll-status"
 DISTANCE = 1.0
 """Seconds between two status writes of one template at least."""
-RELEASE_DISTANCE = 10.0
+RELEASE_DISTANCE = 15.0
 """The same while a template is released in steps: its pods change all the time, and its Rollout tells."""
 PATIENCE = 3.0
 """Seconds to wait for a cluster whose apply is under way."""

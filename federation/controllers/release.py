@@ -37,7 +37,7 @@ from policies.selectors import matches_affinity
 from policies.workloads import drivers
 
 STATUS_MANAGER = "atoll-status"
-DISTANCE = 10.0
+DISTANCE = 15.0
 """Seconds between two writes of a Rollout's status when only counts changed."""
 _REMEMBERED = 4096
 
