@@ -47,7 +47,10 @@ class Exporter:
         try:
             pause = await self._copies.bring(service, wanted)
         except ApiError as error:
-            await self._tell(service, export, wanted.valid, _failure(error))
+            failure = _failure(error)
+            if failure.reason == "Failed":  # it is not there, and known not to be: others need not wait
+                self.epoch.settled(service)
+            await self._tell(service, export, wanted.valid, failure)
             raise
         if pause is None:
             self.epoch.settled(service)

@@ -212,6 +212,7 @@ async def test_a_refused_write_is_told_and_so_is_that_it_went_well_later(world: 
         found = await world.until_told("web", Valid="Valid", Ready="Failed")
         message = next(each["message"] for each in found["status"]["conditions"] if each["type"] == "Ready")
         assert "exceeded quota: none" in message
+        await world.until_synced()  # it is known not to be there: nobody waits for it
         await world.host.delete(QUOTAS, "none", world.place)
         await world.make_service("web", sessionAffinity="ClientIP")
         await world.until_told("web", Ready="Exported")
