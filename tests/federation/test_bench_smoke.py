@@ -91,3 +91,14 @@ def test_releases_are_measured_from_a_ready_step_to_the_next_permission(document
 def test_a_step_of_a_release_is_written_to_the_host_within_the_budget(figures: dict[str, Any]) -> None:
     written = [figure for name, figure in figures.items() if name.startswith("host writes per step")]
     assert [figure["reached"] for figure in written] == [True, True]
+
+
+def test_services_are_measured_from_a_change_to_the_last_member_that_shows_it(
+    document: dict[str, Any],
+) -> None:
+    services = document["services"]
+    assert services["members"] == MEMBERS
+    assert len(services["flips"]) == 3
+    assert len(services["exports"]) == 1
+    assert 0 < min(services["flips"]) < services["cold"]
+    assert services["restart"] == {}
