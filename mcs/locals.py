@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 from federation.kube.api import Api
 from federation.kube.informer import Informer
 from federation.kube.resources import Key, Manifest
 from federation.resources import NAMESPACES
 from mcs.groups import Groups
+from mcs.mirrored import Mirrored
 from mcs.names import MCS_SERVICE, Service, derived_service
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from mcs.slices import Slice, projected, service_at_home
@@ -27,7 +27,7 @@ class Listener(Protocol):
     def namespace_changed(self, namespace: str) -> None: ...
 
 
-class Locals:
+class Locals(Mirrored):
     """The mirrors; `run` carries them."""
 
     def __init__(self, api: Api, listener: Listener) -> None:
@@ -41,24 +41,7 @@ class Locals:
         self.slices: Informer[Slice] = Informer(api, ENDPOINT_SLICES, projected, self._slice_changed)
         self._at_home: Groups[Service] = Groups()
         self._imported: Groups[Service] = Groups()
-
-    def _mirrors(self) -> list[Informer[Any]]:
-        return [self.namespaces, self.services, self.exports, self.imports, self.slices]
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for mirror in self._mirrors():
-                group.create_task(mirror.run(), name=f"mirror-{mirror.resource.plural}")
-
-    async def synced(self) -> None:
-        """Wait for the first list of each; a kind that is not served yet is waited for, too."""
-        for mirror in self._mirrors():
-            await mirror.synced.wait()
-
-    @property
-    def connected(self) -> bool:
-        """Whether all watches are open, so that this is what the member has."""
-        return all(mirror.synced.is_set() and mirror.connected for mirror in self._mirrors())
+        super().__init__(self.namespaces, self.services, self.exports, self.imports, self.slices)
 
     def endpoints(self, service: Service) -> dict[str, Slice]:
         """Return the slices of a Service that are not ours, by name: what it may export."""

@@ -6,8 +6,7 @@ that is a member itself imports is not taken for exports.
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, Protocol
+from typing import Protocol
 
 from federation.kube.api import Api
 from federation.kube.informer import Informer
@@ -15,6 +14,7 @@ from federation.kube.resources import Key
 from federation.settings import NAMESPACE
 from mcs.api import ClusterExport, ServiceSet, SourceState
 from mcs.groups import Groups
+from mcs.mirrored import Mirrored
 from mcs.names import CONTROLLER, MANAGED_BY, Service, export_name, host_namespace, set_name
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_SETS, SOURCE_STATES
 from mcs.slices import Slice, projected, service_on_host
@@ -31,7 +31,7 @@ class Listener(Protocol):
     def source_changed(self, cluster: str) -> None: ...
 
 
-class Records:
+class Records(Mirrored):
     """The mirrors; `run` carries them. Any number may listen."""
 
     def __init__(self, api: Api) -> None:
@@ -56,24 +56,7 @@ class Records:
         self._exports_of: Groups[Service] = Groups()
         self._sets_of: Groups[Service] = Groups()
         self._slices_of: Groups[tuple[str, Service]] = Groups()
-
-    def _mirrors(self) -> list[Informer[Any]]:
-        return [self.exports, self.sets, self.sources, self.slices]
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as group:
-            for mirror in self._mirrors():
-                group.create_task(mirror.run(), name=f"mirror-{mirror.resource.plural}")
-
-    async def synced(self) -> None:
-        """Wait for the first list of each."""
-        for mirror in self._mirrors():
-            await mirror.synced.wait()
-
-    @property
-    def connected(self) -> bool:
-        """Whether all watches are open, so that what is not here is not on the host either."""
-        return all(mirror.synced.is_set() and mirror.connected for mirror in self._mirrors())
+        super().__init__(self.exports, self.sets, self.sources, self.slices)
 
     def services(self) -> set[Service]:
         """Return every Service of which anything is known."""
