@@ -183,10 +183,14 @@ async def test_what_a_cluster_exports_stays_while_its_server_is_away(shop: Shop)
     await shop.is_one("m1")
 
 
-async def test_a_cluster_that_leaves_the_federation_takes_its_endpoints_along(shop: Shop) -> None:
+async def test_a_cluster_that_leaves_takes_its_endpoints_along_and_loses_those_of_others(shop: Shop) -> None:
     await shop.export(*EXPORTING)
     await shop.is_one(*EXPORTING)
-    await shop.fleet.unjoin("m2", "--keep")
+    await shop.fleet.unjoin("m2")
+    member, derived = shop.fleet.members["m2"], derived_service((shop.namespace, "web"))
+    assert await member.get(SERVICE_IMPORTS, "web", shop.namespace) is None
+    assert await member.get(SERVICES, derived, shop.namespace) is None
+    assert [await shop.imported("m2", source) for source in EXPORTING] == [{}, {}]
 
     async def gone() -> bool:
         return await shop.imported(CALLING, "m2") == {}

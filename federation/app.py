@@ -35,7 +35,7 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.autoscalers import Scaled
 from federation.members.fleet import Connect, Fleet
-from federation.members.member import Companion, alone
+from federation.members.member import Alone, Companion
 from federation.metrics import Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
@@ -64,13 +64,13 @@ class Federation:
         settings: Settings,
         metrics: Metrics,
         connect: Connect | None = None,
-        companion: Companion = alone,
+        companion: Companion | None = None,
     ) -> None:
         """`connect` makes the Api of a member; by default one to the server that its kubeconfig names."""
         self._settings, self._metrics = settings, metrics
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
-        self.fleet = Fleet(host_id, self, connect or self._connect, companion)
+        self.fleet = Fleet(host_id, self, connect or self._connect, companion or Alone())
         self._scheduling = Schedule(self.host, self.fleet, self._dispatch, self._held_changed)
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)

@@ -69,7 +69,7 @@ class Process:
         log.info("leading as %s for host %s", self._settings.identity, host_id)
         services = Services(api, self._metrics.reconciled)
         self._federation = federation = Federation(
-            api, host_id, self._settings, self._metrics, companion=services.accompany
+            api, host_id, self._settings, self._metrics, companion=services
         )
         for controller in (
             federation.schedule,

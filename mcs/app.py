@@ -4,35 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter, defaultdict
 
 from federation.kube.api import Api
 from federation.kube.controller import Controller, Observe
+from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
+from federation.kube.resources import Manifest
 from federation.resources import CLUSTER
 from mcs.agent import Agent
 from mcs.aggregator import Aggregator
 from mcs.departures import Departures
+from mcs.farewell import take_leave
 from mcs.names import Service
 from mcs.records import Records
+from policies.api.cluster import Removal
 
 log = logging.getLogger(__name__)
 RESTART_DELAY = 5.0
 
 
 class Services:
-    """`run` carries the host's part; `accompany` a member, while it is connected."""
+    """`run` carries the host's part; `accompany` a member, while it is connected.
+
+    A Cluster that is being deleted has left, as far as Services go: its agent ends, and what it exported goes
+    from all others at once.
+    """
 
     def __init__(self, api: Api, observe: Observe | None = None) -> None:
         self._observe = observe
         self._records = Records(api)
         self._clusters: Informer[bool] = Informer(
-            api, CLUSTER, lambda cluster: True, self._cluster_changed, metadata_only=True
+            api, CLUSTER, _stays, self._cluster_changed, metadata_only=True
         )
+        self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._agents: Counter[str] = Counter()
+        """How many run for each cluster: with new credentials, a second one begins as the first one ends."""
         self._aggregator = Aggregator(self._records)
         self.aggregate = Controller("aggregate", self._aggregator, observe=observe, fields=_object)
         self.departures = Controller(
             "departures",
-            Departures(self._records),
+            Departures(self._records, self._is_carried),
             workers=2,
             observe=observe,
             fields=lambda cluster: {"cluster": cluster},
@@ -50,7 +62,37 @@ class Services:
             group.create_task(self.departures.run())
 
     async def accompany(self, cluster: str, member: Api) -> None:
-        """Export and import for a member until cancelled; whatever goes wrong is logged, and begins anew."""
+        """Export and import for a member while it belongs to the federation, until cancelled."""
+        while True:
+            await self._until(cluster, belongs=True)
+            self._agents[cluster] += 1
+            try:
+                async with asyncio.TaskGroup() as group:
+                    agent = group.create_task(self._carry(cluster, member))
+                    await self._until(cluster, belongs=False)
+                    agent.cancel()
+            finally:
+                self._agents[cluster] -= 1
+
+    async def leave(self, cluster: str, member: Api, removal: Removal) -> str:
+        """Take back what the agent of a leaving member did there, once it ended; say what is left to do.
+
+        :raises Unreachable: the member gave no answer
+        """
+        if self._is_carried(cluster) or self._belongs(cluster):
+            return "the exchange of Services is about to end"
+        try:
+            return await take_leave(member, removal)
+        except Unreachable:
+            raise
+        except ApiError as error:
+            return (
+                f"what is there of Services of other clusters can't be removed: {error}; see to it that "
+                f"Atoll may do that, or run `atoll unjoin {cluster} --detach` to let it go as it is"
+            )
+
+    async def _carry(self, cluster: str, member: Api) -> None:
+        """Run an agent; whatever goes wrong is logged, and it begins anew."""
         while True:
             try:
                 await Agent(cluster, member, self._records, self._observe).run()
@@ -58,6 +100,18 @@ class Services:
                 log.exception("cluster %s: its Services' tasks failed; they start anew", cluster,
                               extra={"cluster": cluster})  # fmt: skip
             await asyncio.sleep(RESTART_DELAY)
+
+    async def _until(self, cluster: str, *, belongs: bool) -> None:
+        while self._belongs(cluster) is not belongs:
+            self._changes[cluster].clear()
+            await self._changes[cluster].wait()
+
+    def _belongs(self, cluster: str) -> bool:
+        """Whether there is a Cluster that is not being deleted."""
+        return bool(self._clusters.get(("", cluster)))
+
+    def _is_carried(self, cluster: str) -> bool:
+        return self._agents[cluster] > 0
 
     # What the host says
 
@@ -74,12 +128,19 @@ class Services:
         self._aggregator.source_changed(cluster)
         for service in self._records.services():
             self.aggregate.queue.add(service)
-        if self._clusters.get(("", cluster)) is None:
-            self.departures.queue.add(cluster)
+        self._depart(cluster)
 
     def _cluster_changed(self, key: tuple[str, str]) -> None:
-        if self._clusters.get(key) is None:
-            self.departures.queue.add(key[1])
+        self._changes[key[1]].set()
+        self._depart(key[1])
+
+    def _depart(self, cluster: str) -> None:
+        if not self._belongs(cluster):
+            self.departures.queue.add(cluster)
+
+
+def _stays(cluster: Manifest) -> bool:
+    return "deletionTimestamp" not in cluster["metadata"]
 
 
 def _object(service: Service) -> dict[str, str]:

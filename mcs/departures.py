@@ -1,7 +1,8 @@
-"""Departures: when a cluster left the federation, what it exported goes from the host."""
+"""Departures: when a cluster leaves the federation, what it exported goes from the host."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from federation.kube.errors import Conflict, NotFound
@@ -12,21 +13,27 @@ from mcs.records import Records
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SOURCE_STATES
 from policies.api.meta import API_VERSION
 
+_UNTIL_ENDED = 0.2
+"""Seconds until the next look while the cluster's agent is about to end."""
+
 
 class Departures:
-    """Reconciles one cluster at a time.
+    """Reconciles one cluster at a time; `carried(cluster)` says whether an agent runs for it, which would
+    export again.
 
     That it left is written first, and stays: it is what tells a cluster that is gone for good from a host
     that lost what it knew.
     """
 
-    def __init__(self, records: Records) -> None:
-        self._records, self._api = records, records.api
+    def __init__(self, records: Records, carried: Callable[[str], bool]) -> None:
+        self._records, self._api, self._carried = records, records.api, carried
 
     async def __call__(self, cluster: str) -> float | None:
         state = self._records.source(cluster)
         if state is None or not await self._is_gone(cluster):
             return None
+        if self._carried(cluster):
+            return _UNTIL_ENDED
         if not state.spec.left:
             await self._note(cluster)
         await self._clear(host_namespace(cluster))
@@ -35,10 +42,10 @@ class Departures:
     async def _is_gone(self, cluster: str) -> bool:
         """Ask the host itself: a mirror that lacks a Cluster proves nothing."""
         try:
-            await self._api.get(CLUSTER, cluster, metadata_only=True)
+            live = await self._api.get(CLUSTER, cluster, metadata_only=True)
         except NotFound:
             return True
-        return False
+        return "deletionTimestamp" in live["metadata"]
 
     async def _note(self, cluster: str) -> None:
         manifest = {

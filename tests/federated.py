@@ -15,6 +15,7 @@ from federation.kube.config import from_dict
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest, Resource
 from federation.members.join import Address, Traits, join
+from federation.members.member import Companion
 from federation.metrics import Metrics
 from federation.settings import Settings
 from federation.setup import host_id_of
@@ -96,9 +97,13 @@ class Federated:
         self.metrics = Metrics()
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, host: Api | None = None, **overrides: Any) -> Federation:
+    async def start(
+        self, host: Api | None = None, companion: Companion | None = None, **overrides: Any
+    ) -> Federation:
         settings = Settings(identity="test", **overrides)
-        self.federation = Federation(host or self.host.api, self.host_id, settings, self.metrics)
+        self.federation = Federation(
+            host or self.host.api, self.host_id, settings, self.metrics, companion=companion
+        )
         self._task = asyncio.create_task(self.federation.run())
         ready = asyncio.create_task(self.federation.ready.wait())
         await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED, timeout=30)

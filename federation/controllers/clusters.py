@@ -41,6 +41,8 @@ FIELD_MANAGER = "atoll-clusters"
 _EMPTIED = "Emptied"
 CREDENTIALS_RECHECK = 30.0
 """Seconds between looks at the Secret of a cluster that refuses our credentials."""
+LEAVING_RECHECK = 1.0
+"""Seconds between looks at what is left in a member that holds no copies any more."""
 
 
 class _NoCredentials(Exception):
@@ -78,8 +80,9 @@ class Clusters:
             return None
         again = await self._connect(cluster)
         await self._write_taints(cluster)
-        await self._write_status(self._host.clusters.get(("", name)) or cluster)
-        return again
+        leaving = await self._leaving(cluster)
+        await self._write_status(self._host.clusters.get(("", name)) or cluster, leaving)
+        return LEAVING_RECHECK if leaving and self._empty(name) else again
 
     async def _connect(self, cluster: Cluster) -> float | None:
         name = cluster.metadata.name
@@ -134,11 +137,11 @@ class Clusters:
 
     # Status
 
-    async def _write_status(self, cluster: Cluster) -> None:
+    async def _write_status(self, cluster: Cluster, leaving: Verdict | None) -> None:
         name, before = cluster.metadata.name, cluster.status
         if (health := self.health(name)) is None:
             return
-        conditions = self._conditions(cluster, health)
+        conditions = self._conditions(cluster, health, leaving)
         update: dict[str, Any] = {"conditions": conditions}
         member = self._fleet.get(name)
         if member is not None and member.health.ready:
@@ -149,21 +152,27 @@ class Clusters:
         metadata = {"resourceVersion": cluster.metadata.resource_version}
         await self._patch(name, {"metadata": metadata, "status": status.dump()}, subresource="status")
 
-    def _conditions(self, cluster: Cluster, health: Health) -> list[Condition]:
+    def _conditions(self, cluster: Cluster, health: Health, leaving: Verdict | None) -> list[Condition]:
         before, stamp = cluster.status.conditions, Stamp(cluster.metadata.generation, utc_now())
         found = Verdict(health.reason, health.message)
         conditions = [condition(before, "Ready", readiness(health), found, stamp)]
-        extra = {"Held": self._held(cluster.metadata.name), "Leaving": self._leaving(cluster, health)}
+        extra = {"Held": self._held(cluster.metadata.name), "Leaving": leaving}
         for type_, verdict in extra.items():
             if verdict is not None:
                 conditions.append(condition(before, type_, "True", verdict, stamp))
         return conditions
 
-    def _leaving(self, cluster: Cluster, health: Health) -> Verdict | None:
-        if not cluster.metadata.deletion_timestamp:
+    async def _leaving(self, cluster: Cluster) -> Verdict | None:
+        """Say how far a cluster is that is being deleted; once the copies are gone, the rest is taken back.
+
+        In this order, workloads that still run there can call what is imported.
+        """
+        name, health = cluster.metadata.name, self.health(cluster.metadata.name)
+        if not cluster.metadata.deletion_timestamp or health is None:
             return None
-        name = cluster.metadata.name
-        if self._empty(name):
+        if (member := self._empty(name)) is not None:
+            if remaining := await member.leave(cluster.spec.removal):
+                return Verdict("Removing", remaining)
             return Verdict(_EMPTIED, f"nothing that was propagated to {name} is left there")
         if not health.ready:
             return Verdict(
@@ -194,14 +203,14 @@ class Clusters:
 
     # Leaving
 
-    def _empty(self, name: str) -> bool:
-        """Whether the member is known to hold nothing of ours, and no binding names it."""
+    def _empty(self, name: str) -> Member | None:
+        """Return the member if it is known to hold no copies, and no binding names it."""
         member = self._fleet.get(name)
         if member is None or not member.available or not member.copies.all_synced():
-            return False
+            return None
         if any(record.targets(name) for _, record in self._host.bound()):
-            return False
-        return not any(len(informer) for _, informer in member.copies)
+            return None
+        return None if any(len(informer) for _, informer in member.copies) else member
 
     async def _let_go(self, cluster: Cluster) -> None:
         """Delete the Secret and end the deletion; done again after a crash, it asks no member."""

@@ -13,7 +13,7 @@ from federation.kube.errors import BadConfiguration
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.copies import MemberCopy
-from federation.members.member import Companion, Listener, Member, alone
+from federation.members.member import Companion, Listener, Member
 
 log = logging.getLogger(__name__)
 RESTART_DELAY = 5.0
@@ -35,9 +35,7 @@ class _Berth:
 class Fleet:
     """The members that are connected. `run` must be running for any of them to move."""
 
-    def __init__(
-        self, host_id: str, listener: Listener, connect: Connect, companion: Companion = alone
-    ) -> None:
+    def __init__(self, host_id: str, listener: Listener, connect: Connect, companion: Companion) -> None:
         self._host_id, self._listener, self._connect = host_id, listener, connect
         self._companion = companion
         self._berths: dict[str, _Berth] = {}

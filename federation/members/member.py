@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ from federation.members.autoscalers import Autoscalers, Scaled
 from federation.members.copies import MemberCopy, has_replicas, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
 from federation.resources import NAMESPACES, NODES
+from policies.api.cluster import Removal
 from policies.copies import HOST_LABEL
 
 log = logging.getLogger(__name__)
@@ -35,12 +36,27 @@ PROBE_TIMEOUT = 5.0
 FAILURES_UNTIL_NOT_READY = 2
 
 
-Companion = Callable[[str, Api], Awaitable[None]]
-"""(cluster, its connection): what else is done for a member; runs while that answers, then is cancelled."""
+class Companion(Protocol):
+    """What else is done for members, besides their copies."""
+
+    async def accompany(self, cluster: str, api: Api) -> None:
+        """Runs while a member answers, then is cancelled."""
+
+    async def leave(self, cluster: str, api: Api, removal: Removal) -> str:
+        """Take back what was done in a member whose Cluster is being deleted.
+
+        :return: what is still to be removed there, for people; empty if nothing is. It is called again until
+            then
+        """
 
 
-async def alone(cluster: str, api: Api) -> None:
+class Alone:
     """Nothing else is done."""
+
+    async def accompany(self, cluster: str, api: Api) -> None: ...
+
+    async def leave(self, cluster: str, api: Api, removal: Removal) -> str:
+        return ""
 
 
 class Listener(Protocol):
@@ -62,7 +78,7 @@ class Member:
         api: Api,
         host_id: str,
         listener: Listener,
-        companion: Companion = alone,
+        companion: Companion,
         *,
         cluster_uid: str = "",
     ) -> None:
@@ -116,6 +132,14 @@ class Member:
         self._close()
         self._probe_now.set()
 
+    async def leave(self, removal: Removal) -> str:
+        """Have the companion take back what it did here; return what is still to be removed, if anything."""
+        try:
+            return await self._companion.leave(self.name, self.api, removal)
+        except Unreachable as error:
+            self.suspect(error)
+            return str(error)
+
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._probe_forever())
@@ -132,7 +156,7 @@ class Member:
             group.create_task(self.copies.run())
             group.create_task(self.autoscalers.run())
             group.create_task(self._served.run())
-            await self._companion(self.name, self.api)
+            await self._companion.accompany(self.name, self.api)
 
     def _mirror(self, resource: Resource) -> Informer[MemberCopy]:
         return Informer(

@@ -20,6 +20,9 @@ from policies.api.meta import (
     list_map,
 )
 
+Removal = Literal["Keep", "Delete"]
+"""What happens in a leaving member to what was propagated there."""
+
 
 class SecretReference(Model):
     """A Secret on the host."""
@@ -45,7 +48,7 @@ class ClusterSpec(Model):
     """Marks that keep workloads away which do not tolerate them."""
     paused: bool = False
     """While true, Atoll writes nothing to the cluster. It is still observed."""
-    removal: Literal["Keep", "Delete"] = "Keep"
+    removal: Removal = "Keep"
     """What happens in the member to what was propagated there when this Cluster is deleted."""
 
 
