@@ -4,9 +4,12 @@ resources.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from policies.api.rollout import RolloutStatus
 from policies.release.telling import TERMINAL
@@ -15,11 +18,36 @@ _SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 
 
+class Count(NamedTuple):
+    """What is counted only when somebody asks."""
+
+    name: str
+    documentation: str
+    labels: tuple[str, ...]
+    read: Callable[[], Mapping[tuple[str, ...], int]]
+    """Return the counts by values of the labels."""
+
+
+class _Counts(Collector):
+    """The counts of the present term; none while another process leads, which has its own."""
+
+    def __init__(self) -> None:
+        self.present: tuple[Count, ...] = ()
+
+    def collect(self) -> Iterator[Metric]:
+        for each in self.present:
+            family = GaugeMetricFamily(each.name, each.documentation, labels=each.labels)
+            for labels, count in each.read().items():
+                family.add_metric(labels, count)
+            yield family
+
+
 class Metrics:
     """What the process counts; `text` is the exposition."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry, self._counts = CollectorRegistry(), _Counts()
+        self._registry.register(self._counts)
         ProcessCollector(registry=self._registry)
         self._reconciles = Histogram(
             "atoll_reconcile_seconds", "Time of one reconcile.", ("controller", "outcome"),
@@ -75,6 +103,10 @@ class Metrics:
     def watch_queue(self, controller: str, length: Callable[[], int]) -> None:
         """Expose the depth of a queue."""
         self._depth.labels(controller).set_function(lambda: float(length()))
+
+    def count(self, counts: Iterable[Count]) -> None:
+        """Expose these from now on, in place of those before."""
+        self._counts.present = tuple(counts)
 
     def lag(self, seconds: float) -> None:
         self._lag.set(seconds)

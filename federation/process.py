@@ -77,9 +77,13 @@ class Process:
             federation.clusters,
             federation.report,
             services.aggregate,
+            services.departures,
         ):
             self._metrics.watch_queue(controller.name, controller.queue.__len__)
         self._metrics.watch_queue("apply", federation.applies.__len__)
+        self._metrics.watch_queue("export", services.exporting)
+        self._metrics.watch_queue("import", services.importing)
+        self._metrics.count(services.counts())
         self._metrics.leading(True)
         try:
             async with asyncio.TaskGroup() as group:
@@ -87,6 +91,7 @@ class Process:
                 await federation.run()
         finally:
             self._metrics.leading(False)
+            self._metrics.count(())
             self._federation = None
 
     async def _measure_lag(self) -> None:

@@ -24,15 +24,15 @@ class Agent:
     """Carries one member; `run` ends when it is cancelled, and all may begin anew at any time."""
 
     def __init__(self, cluster: str, api: Api, records: Records, observe: Observe | None = None) -> None:
-        self._cluster, self._records = cluster, records
-        self._locals = Locals(api, self)
-        self._exporter = Exporter(cluster, self._locals, records)
+        self.cluster, self._records = cluster, records
+        self.locals = Locals(api, self)
+        self._exporter = Exporter(cluster, self.locals, records)
         self.exporting = Controller(
             "export", self._exporter, workers=WORKERS, observe=observe, fields=self._fields
         )
         self.importing = Controller(
             "import",
-            Importer(cluster, records, self._locals),
+            Importer(cluster, records, self.locals),
             workers=WORKERS,
             observe=observe,
             fields=self._fields,
@@ -42,7 +42,7 @@ class Agent:
         self._records.listeners.add(self)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._locals.run())
+                group.create_task(self.locals.run())
                 group.create_task(self.exporting.run())
                 group.create_task(self.importing.run())
                 group.create_task(self._begin_to_import())
@@ -53,12 +53,12 @@ class Agent:
     async def _begin_to_import(self) -> None:
         """Look at everything once: the host's mirrors may have told of it before anyone listened here."""
         await self._records.synced()
-        await self._locals.synced()
-        for service in self._records.services() | self._locals.imported_services():
+        await self.locals.synced()
+        for service in self._records.services() | self.locals.imported_services():
             self.importing.queue.add(service)
 
     def _fields(self, service: Service) -> dict[str, str]:
-        return {"object": "/".join(service), "cluster": self._cluster}
+        return {"object": "/".join(service), "cluster": self.cluster}
 
     # What the member says
 
@@ -90,5 +90,5 @@ class Agent:
 
     def source_changed(self, cluster: str) -> None:
         self._exporter.source_changed(cluster)
-        for service in self._locals.imported_services():
+        for service in self.locals.imported_services():
             self.importing.queue.add(service)

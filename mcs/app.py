@@ -11,9 +11,11 @@ from federation.kube.controller import Controller, Observe
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
 from federation.kube.resources import Manifest
+from federation.metrics import Count
 from federation.resources import CLUSTER
 from mcs.agent import Agent
 from mcs.aggregator import Aggregator
+from mcs.counts import counts
 from mcs.departures import Departures
 from mcs.farewell import take_leave
 from mcs.names import Service
@@ -38,8 +40,9 @@ class Services:
             api, CLUSTER, _stays, self._cluster_changed, metadata_only=True
         )
         self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
-        self._agents: Counter[str] = Counter()
-        """How many run for each cluster: with new credentials, a second one begins as the first one ends."""
+        self._carried: Counter[str] = Counter()
+        """How often each cluster is: with new credentials, a second agent begins as the first one ends."""
+        self._agents: set[Agent] = set()
         self._aggregator = Aggregator(self._records)
         self.aggregate = Controller("aggregate", self._aggregator, observe=observe, fields=_object)
         self.departures = Controller(
@@ -49,6 +52,18 @@ class Services:
             observe=observe,
             fields=lambda cluster: {"cluster": cluster},
         )
+
+    def counts(self) -> list[Count]:
+        """Return what is counted for `/metrics`."""
+        return counts(self._records, lambda: self._agents)
+
+    def exporting(self) -> int:
+        """Count the Services that wait for a worker to export them, of all members."""
+        return sum(len(agent.exporting.queue) for agent in self._agents)
+
+    def importing(self) -> int:
+        """Count the Services that wait for a worker to import them, of all members."""
+        return sum(len(agent.importing.queue) for agent in self._agents)
 
     async def run(self) -> None:
         """Aggregate until cancelled."""
@@ -65,14 +80,14 @@ class Services:
         """Export and import for a member while it belongs to the federation, until cancelled."""
         while True:
             await self._until(cluster, belongs=True)
-            self._agents[cluster] += 1
+            self._carried[cluster] += 1
             try:
                 async with asyncio.TaskGroup() as group:
                     agent = group.create_task(self._carry(cluster, member))
                     await self._until(cluster, belongs=False)
                     agent.cancel()
             finally:
-                self._agents[cluster] -= 1
+                self._carried[cluster] -= 1
 
     async def leave(self, cluster: str, member: Api, removal: Removal) -> str:
         """Take back what the agent of a leaving member did there, once it ended; say what is left to do.
@@ -94,11 +109,15 @@ class Services:
     async def _carry(self, cluster: str, member: Api) -> None:
         """Run an agent; whatever goes wrong is logged, and it begins anew."""
         while True:
+            agent = Agent(cluster, member, self._records, self._observe)
+            self._agents.add(agent)
             try:
-                await Agent(cluster, member, self._records, self._observe).run()
+                await agent.run()
             except Exception:
                 log.exception("cluster %s: its Services' tasks failed; they start anew", cluster,
                               extra={"cluster": cluster})  # fmt: skip
+            finally:
+                self._agents.discard(agent)
             await asyncio.sleep(RESTART_DELAY)
 
     async def _until(self, cluster: str, *, belongs: bool) -> None:
@@ -111,7 +130,7 @@ class Services:
         return bool(self._clusters.get(("", cluster)))
 
     def _is_carried(self, cluster: str) -> bool:
-        return self._agents[cluster] > 0
+        return self._carried[cluster] > 0
 
     # What the host says
 

@@ -1,0 +1,44 @@
+"""Counts of Services across clusters, read from the mirrors when somebody asks: they are never stale."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+
+from federation.metrics import Count
+from mcs.agent import Agent
+from mcs.records import Records
+
+
+def counts(records: Records, agents: Callable[[], Collection[Agent]]) -> list[Count]:
+    """Return what is counted.
+
+    :param agents: names those that run
+    """
+    return [
+        Count("atoll_services", "Services that any cluster exports.", (), lambda: {(): len(records.sets)}),
+        Count(
+            "atoll_service_conflicts",
+            "Services on which clusters disagree.",
+            ("reason",),
+            lambda: Counter(
+                (found.reason,) for _, each in records.sets.items() for found in each.spec.conflicts
+            ),
+        ),
+        Count(
+            "atoll_imported_services",
+            "ServiceImports in a member.",
+            ("cluster",),
+            lambda: {(each.cluster,): len(each.locals.imports) for each in agents()},
+        ),
+        Count(
+            "atoll_exports_synced",
+            "1 once all that a cluster exports is on the host.",
+            ("cluster",),
+            lambda: {
+                (state.spec.cluster,): int(state.spec.synced)
+                for _, state in records.sources.items()
+                if not state.spec.left
+            },
+        ),
+    ]
