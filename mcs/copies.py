@@ -17,7 +17,7 @@ from mcs.exporting import Export, export_manifest, slice_manifest
 from mcs.names import FIELD_MANAGER, SOURCE_CLUSTER, Service, host_namespace
 from mcs.records import Records
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES
-from mcs.slices import Slice, content_of
+from mcs.slices import Slice, content_of, in_order
 
 COALESCE = 0.2
 """Seconds between two writes of one EndpointSlice at least (E6)."""
@@ -43,7 +43,8 @@ class Copies:
     async def bring(self, service: Service, wanted: Export) -> float | None:
         """Write the ClusterExport before its slices, remove it before them.
 
-        What goes does so last, so that an endpoint that moves to another slice is always in one of them.
+        An endpoint that moves to another slice is always in one of them: what goes does so last, and what
+        loses it waits for what gets it.
 
         :return: the seconds until what could not be done yet is due, None if all is done
         :raises ApiError: the host did not take something; a refused slice holds up no other
@@ -73,13 +74,16 @@ class Copies:
         """Write what differs and is due; return the first refusal and when the next one is due."""
         now = asyncio.get_running_loop().time()
         times = self._times(service, wanted, now)
-        refusal, pauses = None, []
-        for name, content in wanted.slices.items():
+        refusal, pauses, late = None, [], set[str]()
+        order = in_order(wanted.slices, self._records.slices_of(self._cluster, service))
+        for name, waits_for in order.items():
             held = self._records.slices_of(self._cluster, service).get(name)
+            content = wanted.slices[name]
             if held is not None and held.content == content:
                 continue  # its labels are right, or it would not be found by them
-            if name in times:
-                pauses.append(times[name] + COALESCE - now)
+            if name in times or waits_for & late:
+                pauses.append(times.get(name, now) + COALESCE - now)
+                late.add(name)
                 continue
             try:
                 manifest = slice_manifest(self._cluster, service, name, content)

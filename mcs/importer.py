@@ -22,7 +22,7 @@ from mcs.owned import IMPORT, SERVICE, STATUS
 from mcs.readiness import IMPORTED, Readiness, name_taken, no_common_family, refused, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES
-from mcs.slices import Slice
+from mcs.slices import Slice, in_order
 from mcs.writing import Writer
 
 log = logging.getLogger(__name__)
@@ -162,8 +162,8 @@ class Importer:
             return live, refused(found.spec, error.message), error
 
     async def _write_slices(self, service: Service, slices: Mapping[str, Manifest], owner: Manifest) -> None:
-        for name, manifest in slices.items():
-            sought = _owned(manifest, owner)
+        for name in in_order(slices, self._locals.imported(service)):
+            sought = _owned(slices[name], owner)
             live = self._locals.slices.get((service[0], name))
             if live is not None and not live.ours and live.owner != owner["uid"]:
                 where = {"key": f"{service[0]}/{name}", "cluster": self._cluster}

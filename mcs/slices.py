@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SERVICE_NAME, SERVICE_NAMESPACE, SOURCE_CLUSTER
@@ -63,6 +64,32 @@ def without_ports(content: Manifest, excluded: Container[str]) -> Manifest | Non
     """Return a slice without some ports, by name; None if none is left that had some."""
     ports = [port for port in content["ports"] if port.get("name", "") not in excluded]
     return content | {"ports": ports} if ports or not content["ports"] else None
+
+
+def in_order(wanted: Mapping[str, Manifest], held: Mapping[str, Slice]) -> dict[str, set[str]]:
+    """Return the names of slices in the order to write them, and by each the names that it is to wait for.
+
+    An endpoint that moves is written to its new slice first, so that it is always in one of them. Only where
+    endpoints change places, so that each slice would have to wait for the other, there is no such order.
+
+    :param wanted: content by name
+    :param held: the slices as they are
+    """
+    before = {name: _addresses(held[name].content) if name in held else set[str]() for name in wanted}
+    after = {name: _addresses(content) for name, content in wanted.items()}
+    takes = {address: name for name in wanted for address in after[name] - before[name]}
+    waits = {
+        name: {takes[address] for address in before[name] - after[name] if address in takes}
+        for name in wanted
+    }
+    try:
+        return {name: waits[name] for name in TopologicalSorter(waits).static_order()}
+    except CycleError:
+        return {name: set() for name in sorted(wanted, key=lambda name: bool(waits[name]))}
+
+
+def _addresses(content: Manifest) -> set[str]:
+    return {address for endpoint in content["endpoints"] for address in endpoint["addresses"]}
 
 
 def service_at_home(namespace: str, piece: Slice) -> ServiceKey | None:

@@ -167,6 +167,25 @@ async def test_an_endpoint_that_moves_to_another_slice_is_always_in_one_of_them(
         assert all("10.1.0.1" in state for state in states)
 
 
+async def test_a_slice_that_loses_an_endpoint_waits_for_the_one_that_is_written_at_intervals(
+    world: World,
+) -> None:
+    async with exporting(world.host.api, world.member.api, world.cluster):
+        await world.make_service("web")
+        await world.make_export("web")
+        await world.make_slice("web-1", "web", "10.1.0.1", "10.1.0.3")
+        await world.until_copied("web", "web-1", "10.1.0.1", "10.1.0.3")
+        async with witnessed(world, ENDPOINT_SLICES) as states:
+            await world.make_slice("web-2", "web", "10.1.0.2")
+            await world.until_copied("web", "web-2", "10.1.0.2")
+            await world.make_slice("web-2", "web", "10.1.0.1", "10.1.0.2")
+            await world.make_slice("web-1", "web", "10.1.0.3")
+            await world.until_copied("web", "web-1", "10.1.0.3")
+            await world.until_copied("web", "web-2", "10.1.0.1", "10.1.0.2")
+        assert states
+        assert all("10.1.0.1" in state for state in states)
+
+
 @asynccontextmanager
 async def witnessed(world: World, resource: Resource) -> AsyncIterator[list[str]]:
     """Collect what is in the cluster's place after each event, as text, until the block ends."""
