@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from federation.controllers import apply, observe, release, report, withdraw
+from mcs import aggregator, copies, importer
+from mcs import app as services
+from mcs.install import install
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
 from tests.servers import Fleet, running_fleet
@@ -35,6 +38,10 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (report, "LONGEST", 0.5),
         (report, "RECHECK", 2.0),
         (withdraw, "ABSENCE_GRACE", 0.2),
+        (services, "RESTART_DELAY", 0.2),
+        (aggregator, "_UNTIL_CONNECTED", 0.2),
+        (copies, "RETRY", 0.2),
+        (importer, "_AGAIN", 0.2),
     ):
         monkeypatch.setattr(module, name, seconds)
     async with federated(fleet) as atoll:
@@ -43,3 +50,11 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         world = World(clusters, {name: s.kubeconfig for name, s in servers.items()}, atoll.host_id)
         await clear_policies(world)
         yield world
+
+
+@pytest.fixture
+async def services_world(world: World) -> World:
+    """The world, its members with the kinds of Services across clusters."""
+    for name, member in world.members.items():
+        await install(member.api, name, "crash")
+    return world

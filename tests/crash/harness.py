@@ -15,9 +15,9 @@ from uuid import uuid4
 from federation.kube.resources import Manifest
 from tests.crash.deployments import DeploymentController
 from tests.crash.incarnation import Incarnation, Violation
-from tests.crash.state import State, collect, difference
+from tests.crash.state import PROPAGATION, Kinds, State, collect, difference
 from tests.crash.tap import BEGINNING, Perturbation, Tap, Written
-from tests.crash.witness import Witness
+from tests.crash.witness import Seen, Witness
 from tests.crash.world import World, clear
 from tests.federated import condition
 
@@ -60,6 +60,13 @@ class Scenario:
     """All runs end in the very same state, not only in one that is as expected."""
     law: Law | None = None
     """What holds on the way. Where there is a law, the controller of Deployments is played in the members."""
+    witnessed: Callable[[Sequence[Seen]], None] | None = None
+    """Raises AssertionError when what happened in the members on the way is not as it must be."""
+    kinds: Kinds = PROPAGATION
+    services: bool = False
+    """The controller carries Services across clusters, too."""
+    namespace: str = ""
+    """One for all runs, where names of objects come of it."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +98,17 @@ class Run:
     ) -> None:
         self._world, self._scenario = world, scenario
         self._what = f"{scenario.name}: {perturbation.value} {point}" if perturbation else scenario.name
-        self._namespace = f"crash-{uuid4().hex[:10]}"
+        self._namespace = scenario.namespace or f"crash-{uuid4().hex[:10]}"
         self.tap = Tap(self._namespace, world.latest, point, perturbation)
-        self._controller = Incarnation(world, self.tap)
-        self._witness = Witness(world.members, self._namespace)
+        self._controller = Incarnation(world, self.tap, scenario.services)
+        self._witness = Witness(world.members, self._namespace, scenario.kinds.payload)
         self._played = DeploymentController(world.members, self._namespace, self._play)
 
     async def record(self) -> Recorded:
-        """Run undisturbed; then start a new controller, which must find nothing to do."""
+        """Run undisturbed; then start a new controller, which must find nothing to do.
+
+        What it says of its own start, in SourceStates on the host, is nothing of that.
+        """
         try:
             start = await self._begin(None)
             await self._act()
@@ -110,8 +120,7 @@ class Run:
             writes, answers = tuple(self.tap.writes), len(self.tap.answers)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
-            again = self.tap.writes[len(writes) :]
-            if again:
+            if again := [write for write in self.tap.writes[len(writes) :] if "/sourcestates/" not in write]:
                 made = [written.manifest.get("status") for written in self.tap.answers[answers:]]
                 raise Violation(f"{self._what}: a restart with nothing changed wrote {again}: {made}")
             return Recorded(start, end, writes)
@@ -214,7 +223,7 @@ class Run:
         await self._controller.kill()
         self.tap.revive()
         self.tap.touch()
-        self._controller = Incarnation(self._world, self.tap)
+        self._controller = Incarnation(self._world, self.tap, self._scenario.services)
         await self._controller.start()
 
     def _quiet(self, seconds: float) -> bool:
@@ -235,7 +244,7 @@ class Run:
             async with asyncio.timeout(DEADLINE):
                 while True:
                     await _until(lambda: self._quiet(quiet))
-                    state = await collect(self._world.clusters, self._namespace)
+                    state = await collect(self._world.clusters, self._namespace, self._scenario.kinds)
                     if wanted(state):
                         break
                     await asyncio.sleep(0.1)
@@ -253,11 +262,13 @@ class Run:
         staying = {(cluster, name) for cluster, objects in end.items() for name in objects}
         if lost := self._witness.deleted & staying - self._scenario.passing:
             raise Violation(f"{self._told()}\ndeleted on the way: {sorted(lost)}")
-        if self._scenario.law is not None:
-            try:
+        try:
+            if self._scenario.law is not None:
                 self._scenario.law(self.tap.answers)
-            except AssertionError as broken:
-                raise Violation(f"{self._told()}\n{broken}") from broken
+            if self._scenario.witnessed is not None:
+                self._scenario.witnessed(self._witness.seen)
+        except AssertionError as broken:
+            raise Violation(f"{self._told()}\n{broken}") from broken
 
     def _told(self) -> str:
         last = "\n  ".join(self.tap.writes[-12:])
@@ -269,7 +280,7 @@ class Run:
         await self._played.stop()
         if self._scenario.restore is not None:
             await self._scenario.restore(self._world, self._namespace)
-        await clear(self._world, self._namespace)
+        await clear(self._world, self._namespace, self._scenario.kinds)
 
 
 def _all_ready(state: State) -> bool:

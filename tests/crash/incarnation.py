@@ -8,8 +8,10 @@ from typing import Any
 
 from federation.app import Federation
 from federation.kube.config import from_dict
+from federation.members.member import alone
 from federation.metrics import Metrics
 from federation.settings import Settings
+from mcs.app import Services
 from tests.crash.tap import Tap, TappedApi
 from tests.crash.world import World
 
@@ -24,16 +26,25 @@ class Incarnation:
 
     world: World
     tap: Tap
+    services: bool = False
+    """Whether it carries Services across clusters, too."""
     _api: TappedApi | None = None
     _task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._api = TappedApi(await from_dict(self.world.kubeconfigs["host"]), "host", self.tap)
         await self._api.__aenter__()
-        federation = Federation(
-            self._api, self.world.host_id, Settings(identity="crash"), Metrics(), self._connect
-        )
-        self._task = asyncio.create_task(federation.run())
+        self._task = asyncio.create_task(self._run(self._api))
+
+    async def _run(self, api: TappedApi) -> None:
+        settings, host_id = Settings(identity="crash"), self.world.host_id
+        services = Services(api)
+        companion = services.accompany if self.services else alone
+        federation = Federation(api, host_id, settings, Metrics(), self._connect, companion)
+        async with asyncio.TaskGroup() as group:
+            if self.services:
+                group.create_task(services.run())
+            await federation.run()
 
     async def _connect(self, name: str, kubeconfig: dict[str, Any]) -> TappedApi:
         return TappedApi(await from_dict(kubeconfig), name, self.tap)

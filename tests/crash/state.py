@@ -11,10 +11,11 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from federation.kube.resources import Manifest, Resource
 from federation.resources import CONTROLLER_REVISIONS, ROLLOUT, ROLLOUT_POLICY
+from mcs.names import SET_REVISION
 from policies.copies import BINDING_ANNOTATION
 from tests.federated import (
     BINDINGS,
@@ -30,13 +31,26 @@ from tests.federated import (
 State = dict[str, dict[str, Manifest]]
 """By cluster, then by `plural/name`."""
 
-PAYLOAD = (DEPLOYMENTS, CONFIGMAPS)
-"""What scenarios propagate."""
-ON_HOST = (*PAYLOAD, POLICIES, OVERRIDES, BINDINGS, ROLLOUT_POLICY, ROLLOUT, CONTROLLER_REVISIONS)
-"""What scenarios make on the host, with what becomes of it there."""
+
+class Kinds(NamedTuple):
+    """What a scenario is about."""
+
+    payload: tuple[Resource, ...]
+    """What is in the members."""
+    on_host: tuple[Resource, ...]
+    """What scenarios make on the host, with what becomes of it there."""
+    records: tuple[tuple[str, Resource], ...] = ()
+    """By namespace, what the controller keeps on the host: all of it is the scenario's."""
+
+
+_PAYLOAD = (DEPLOYMENTS, CONFIGMAPS)
+PROPAGATION = Kinds(
+    _PAYLOAD, (*_PAYLOAD, POLICIES, OVERRIDES, BINDINGS, ROLLOUT_POLICY, ROLLOUT, CONTROLLER_REVISIONS)
+)
 _VOLATILE = frozenset(
     {
         "creationTimestamp",
+        "exportCreationTimestamp",
         "resourceVersion",
         "generation",
         "lastTransitionTime",
@@ -52,13 +66,16 @@ _VOLATILE = frozenset(
 )
 _UNIQUE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b|(?<=[a-z]-)[0-9a-f]{10}\b"
+    r"|\b172(\.[0-9]{1,3}){3}\b"  # the IPs of Services
 )
 _SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "clusterUid")
 
 
-async def collect(clusters: Mapping[str, Cluster], namespace: str) -> State:
-    """Read the objects of a namespace in all clusters, and the Clusters."""
-    found = await asyncio.gather(*(_objects(name, cluster, namespace) for name, cluster in clusters.items()))
+async def collect(clusters: Mapping[str, Cluster], namespace: str, kinds: Kinds) -> State:
+    """Read the objects of a namespace in all clusters, the records, and the Clusters."""
+    found = await asyncio.gather(
+        *(_objects(name, cluster, namespace, kinds) for name, cluster in clusters.items())
+    )
     text = json.dumps(dict(zip(clusters, found, strict=True)), sort_keys=True).replace(namespace, "NS")
     names: dict[str, str] = {}
     text = _UNIQUE.sub(lambda match: names.setdefault(match[0], f"unique-{len(names) + 1}"), text)
@@ -66,11 +83,12 @@ async def collect(clusters: Mapping[str, Cluster], namespace: str) -> State:
     return state
 
 
-async def _objects(cluster: str, server: Cluster, namespace: str) -> dict[str, Manifest]:
-    kinds = ON_HOST if cluster == "host" else PAYLOAD
-    lists = [_listed(server, resource, namespace) for resource in kinds]
+async def _objects(cluster: str, server: Cluster, namespace: str, kinds: Kinds) -> dict[str, Manifest]:
+    resources = kinds.on_host if cluster == "host" else kinds.payload
+    lists = [_listed(server, resource, namespace) for resource in resources]
     if cluster == "host":
         lists.append(_listed(server, CLUSTERS, None))
+        lists.extend(_listed(server, resource, home) for home, resource in kinds.records)
     objects = {name: live for found in await asyncio.gather(*lists) for name, live in found.items()}
     if (live := await server.get(NAMESPACES, namespace)) is not None:
         objects["namespaces/NS"] = _stable(live)
@@ -93,6 +111,10 @@ def _stable(live: Manifest) -> Manifest:
     generation = metadata.get("generation")
     if (annotations := metadata.get("annotations")) and BINDING_ANNOTATION in annotations:
         annotations[BINDING_ANNOTATION] = annotations[BINDING_ANNOTATION].partition("/")[0]
+    if annotations and SET_REVISION in annotations:
+        annotations[SET_REVISION] = annotations[SET_REVISION].partition("/")[0]
+    if live["kind"] == "ServiceSet":
+        del live["spec"]["revision"]  # it counts the ways that exports came to be what they are
     entries = metadata.pop("managedFields", [])
     metadata["managers"] = {
         f"{entry['manager']} {entry['operation']} {entry.get('subresource', '')}": entry.get("fieldsV1")

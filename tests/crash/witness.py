@@ -1,26 +1,40 @@
-"""Witness: sees every deletion in the members, with watches of its own."""
+"""Witness: sees every change in the members, with watches of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from federation.kube.resources import Resource
-from tests.crash.state import PAYLOAD
+from federation.kube.resources import Manifest, Resource
 from tests.federated import Cluster
 
 
-class Witness:
-    """`deleted` holds (cluster, `plural/name`) of what was deleted in a namespace since `start`."""
+class Seen(NamedTuple):
+    """One event of a watch."""
 
-    def __init__(self, members: Mapping[str, Cluster], namespace: str) -> None:
-        self._members, self._namespace = members, namespace
+    cluster: str
+    type: str
+    """ADDED, MODIFIED, or DELETED, which has the object as it was last."""
+    manifest: Manifest
+
+
+class Witness:
+    """What it saw in a namespace since `start`.
+
+    - `deleted`: (cluster, `plural/name`)
+    - `seen`: everything; what is of one kind and in one cluster, in the order in which it happened
+    """
+
+    def __init__(self, members: Mapping[str, Cluster], namespace: str, payload: Sequence[Resource]) -> None:
+        self._members, self._namespace, self._payload = members, namespace, payload
         self._tasks: list[asyncio.Task[None]] = []
         self.deleted: set[tuple[str, str]] = set()
+        self.seen: list[Seen] = []
 
     async def start(self) -> None:
         for name, member in self._members.items():
-            for resource in PAYLOAD:
+            for resource in self._payload:
                 version = await member.api.latest(resource)
                 self._tasks.append(asyncio.create_task(self._watch(name, member, resource, version)))
 
@@ -38,5 +52,6 @@ class Witness:
     async def _watch(self, name: str, member: Cluster, resource: Resource, version: str) -> None:
         async with member.api.watch(resource, version, namespace=self._namespace) as events:
             async for event in events:
+                self.seen.append(Seen(name, event.type, event.manifest))
                 if event.type == "DELETED":
                     self.deleted.add((name, f"{resource.plural}/{event.manifest['metadata']['name']}"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest, Resource
-from tests.crash.state import ON_HOST, PAYLOAD
+from tests.crash.state import Kinds
 from tests.federated import BINDINGS, CLUSTER_POLICIES, NAMESPACES, OVERRIDES, POLICIES, Cluster
 
 
@@ -39,14 +39,16 @@ class World:
         await self.host.apply(NAMESPACES, manifest)
 
 
-async def clear(world: World, namespace: str) -> None:
+async def clear(world: World, namespace: str, kinds: Kinds) -> None:
     """Remove a namespace with all that scenarios put there. No controller may run."""
     for cluster in world.clusters.values():
-        for resource in ON_HOST if cluster is world.host else PAYLOAD:
+        for resource in kinds.on_host if cluster is world.host else kinds.payload:
             await cluster.api.request("DELETE", resource.path(namespace))
+    for home, resource in kinds.records:
+        await world.host.api.request("DELETE", resource.path(home))
     await _let_go(world.host, BINDINGS, namespace)
     for cluster in world.clusters.values():
-        await _finalize(cluster, namespace)
+        await finalize(cluster, namespace)
 
 
 async def clear_policies(world: World) -> None:
@@ -74,8 +76,8 @@ async def _let_go(cluster: Cluster, resource: Resource, namespace: str | None) -
                 )
 
 
-async def _finalize(cluster: Cluster, namespace: str) -> None:
-    """Do what the namespace controller would: no controller runs in these clusters."""
+async def finalize(cluster: Cluster, namespace: str) -> None:
+    """Delete a namespace and do what the namespace controller would: no controller runs in these clusters."""
     await cluster.delete(NAMESPACES, namespace)
     path = NAMESPACES.path(None, namespace, "finalize")
     manifest = {
