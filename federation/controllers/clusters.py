@@ -6,18 +6,17 @@ holds nothing of ours any more; a member that cannot be asked holds it until `at
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-import yaml
-
 from federation.controllers.host import Host
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest
+from federation.members import credentials
+from federation.members.credentials import NoCredentials
 from federation.members.fleet import Fleet
 from federation.members.health import (
     NOT_READY_TAINT,
@@ -43,14 +42,6 @@ CREDENTIALS_RECHECK = 30.0
 """Seconds between looks at the Secret of a cluster that refuses our credentials."""
 LEAVING_RECHECK = 1.0
 """Seconds between looks at what is left in a member that holds no copies any more."""
-
-
-class _NoCredentials(Exception):
-    """A Cluster that can't be connected until somebody mends its Secret."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.health = Health(False, reason, message)
 
 
 class Clusters:
@@ -87,43 +78,23 @@ class Clusters:
     async def _connect(self, cluster: Cluster) -> float | None:
         name = cluster.metadata.name
         try:
-            self._carry(cluster, await self._credentials(cluster))
-        except _NoCredentials as problem:
-            if self._problems.get(name) != problem.health:
-                self._problems[name] = problem.health
+            self._carry(cluster, await credentials.read(self._host.api, cluster))
+        except NoCredentials as problem:
+            health = Health(False, problem.reason, str(problem))
+            if self._problems.get(name) != health:
+                self._problems[name] = health
                 self._judged(name)
             return CREDENTIALS_RECHECK
         self._problems.pop(name, None)
         member = self._fleet.get(name)
         return CREDENTIALS_RECHECK if member is None or not member.health.ready else None
 
-    async def _credentials(self, cluster: Cluster) -> bytes:
-        """Return the kubeconfig in the Secret of a cluster, as it is written there."""
-        if (reference := cluster.spec.secret_ref) is None:
-            raise _NoCredentials("NoSecret", "spec.secretRef is not set; run `atoll join`")
-        try:
-            secret = await self._host.api.get(SECRETS, reference.name, reference.namespace)
-            return base64.b64decode(secret["data"]["kubeconfig"], validate=True)
-        except NotFound:
-            where = f"Secret {reference.namespace}/{reference.name}"
-            raise _NoCredentials("NoSecret", f"{where} does not exist; run `atoll join` again") from None
-        except KeyError:
-            raise _bad_secret(reference.name, "has no key kubeconfig") from None
-        except ValueError:
-            raise _bad_secret(reference.name, "kubeconfig is not base64") from None
-
     def _carry(self, cluster: Cluster, text: bytes) -> None:
         """Connect with this kubeconfig; one that is in use already isn't even parsed."""
         name, token = cluster.metadata.name, hashlib.sha256(text).hexdigest()
         if self._fleet.carries(name, token):
             return
-        assert cluster.spec.secret_ref is not None
-        try:
-            kubeconfig = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise _bad_secret(cluster.spec.secret_ref.name, "kubeconfig is no YAML document") from None
-        if not isinstance(kubeconfig, dict):
-            raise _bad_secret(cluster.spec.secret_ref.name, "kubeconfig is no YAML mapping")
+        kubeconfig = credentials.parsed(cluster, text)
         self._fleet.connect(name, kubeconfig, token, cluster_uid=cluster.status.cluster_uid)
 
     def health(self, name: str) -> Health | None:
@@ -247,10 +218,6 @@ def _emptied(cluster: Cluster) -> bool:
 
 def _verb(cluster: Cluster) -> str:
     return "deleted" if cluster.spec.removal == "Delete" else "released"
-
-
-def _bad_secret(name: str, what: str) -> _NoCredentials:
-    return _NoCredentials("BadSecret", f"Secret {name}: {what}; run `atoll join` again")
 
 
 def _survey(member: Member) -> dict[str, Any]:
