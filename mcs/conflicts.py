@@ -35,13 +35,13 @@ def conflicts(ordered: Sequence[ClusterExportSpec], used: ServiceTraits) -> list
     found = [
         _ports(ordered, used),
         _type(ordered, used),
-        *(_decided(each, ordered) for each in _DECIDED),
+        *(_decided(each, ordered) for each in DECIDED),
         _ip_families(ordered, used),
     ]
     return [each for each in found if each is not None]
 
 
-class _Decided(NamedTuple):
+class Decided(NamedTuple):
     """A property that the oldest export decides alone."""
 
     reason: str
@@ -50,27 +50,27 @@ class _Decided(NamedTuple):
     of: Callable[[ServiceTraits], object]
 
 
-_DECIDED = (
-    _Decided("SessionAffinityConflict", "sessionAffinity", lambda service: service.session_affinity),
-    _Decided(
+DECIDED = (
+    Decided("SessionAffinityConflict", "sessionAffinity", lambda service: service.session_affinity),
+    Decided(
         "SessionAffinityConfigConflict",
         "sessionAffinityConfig.clientIP.timeoutSeconds",
         lambda service: service.session_affinity_seconds,
     ),
-    _Decided("AnnotationsConflict", "exportedAnnotations", lambda service: service.annotations),
-    _Decided("LabelsConflict", "exportedLabels", lambda service: service.labels),
-    _Decided(
+    Decided("AnnotationsConflict", "exportedAnnotations", lambda service: service.annotations),
+    Decided("LabelsConflict", "exportedLabels", lambda service: service.labels),
+    Decided(
         "InternalTrafficPolicyConflict",
         "internalTrafficPolicy",
         lambda service: service.internal_traffic_policy,
     ),
-    _Decided(
+    Decided(
         "TrafficDistributionConflict", "trafficDistribution", lambda service: service.traffic_distribution
     ),
 )
 
 
-def _decided(rule: _Decided, ordered: Sequence[ClusterExportSpec]) -> SetConflict | None:
+def _decided(rule: Decided, ordered: Sequence[ClusterExportSpec]) -> SetConflict | None:
     value = rule.of(ordered[0].service)
     disagree = [rule.of(export.service) != value for export in ordered]
     return _conflict(rule.reason, rule.field, f"{_text(value)} from {_oldest(ordered)}", disagree)

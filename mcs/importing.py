@@ -182,14 +182,14 @@ def _slices(
         for source, piece in (own if mine else remote.get(exporter.name, {})).items():
             if piece.content["addressType"] not in families:
                 continue
-            content = _with_ports(found, piece.content, exporter.excluded_ports)
+            content = with_ports(found, piece.content, exporter.excluded_ports)
             if content is not None:
                 name = slice_name(cluster, key_of(found), source) if mine else source
                 copy = content if mine else abroad(content)
                 yield name, _slice(found, name, exporter.name, copy)
 
 
-def _with_ports(found: ServiceSetSpec, content: Manifest, excluded: Container[str]) -> Manifest | None:
+def with_ports(found: ServiceSetSpec, content: Manifest, excluded: Container[str]) -> Manifest | None:
     """Leave out the ports that mean something else in other clusters.
 
     Without any, addresses are of no use behind an IP; they still answer for a name without one.

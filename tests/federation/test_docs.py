@@ -14,7 +14,7 @@ from policies.workloads.workload import Health
 ROOT = Path(__file__).parents[2]
 REASON_AT = {
     "Verdict": 0, "Rejection": 0, "OverrideFailed": 0, "Health": 1, "NoCredentials": 0, "Told": 2,
-    "_conflict": 0, "_Decided": 0,
+    "_conflict": 0, "Decided": 0,
 }  # fmt: skip
 """Which argument of a call is the reason."""
 PASSED_ON = set(get_args(Health)) - {"Healthy"}
