@@ -10,6 +10,7 @@ from federation.cli import install, members, placements
 from federation.cli.controller import controller
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
+from federation.cli.services import commands as services
 
 app = typer.Typer(
     name="atoll",
@@ -23,6 +24,9 @@ app.command("join")(members.join_command)
 app.command("unjoin")(members.unjoin_command)
 app.command("placements")(placements.placements_command)
 app.add_typer(rollout, name="rollout")
+app.add_typer(services.services, name="services")
+app.command("export")(services.export)
+app.command("unexport")(services.unexport)
 app.command("controller")(controller)
 
 

@@ -1,0 +1,127 @@
+"""A cluster in which a Service is shared, or is to be: reached as the controller reaches it, and asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple, TypeVar
+
+from federation.kube.api import Api, Manifest
+from federation.kube.config import from_dict
+from federation.kube.errors import ApiError, BadConfiguration, NotFound, NotServed, Unauthorized, Unreachable
+from federation.members import credentials
+from federation.resources import CLUSTER, NAMESPACES
+from mcs.names import Service
+from mcs.resources import SERVICE_EXPORTS, SERVICES
+from policies.api.cluster import Cluster
+
+_ANSWER = 10.0
+"""Seconds that a member has for its first answer."""
+
+T = TypeVar("T")
+
+
+class Place(NamedTuple):
+    """A Service in a cluster."""
+
+    cluster: Cluster
+    api: Api
+    service: Service
+
+    @property
+    def name(self) -> str:
+        return self.cluster.metadata.name
+
+    @property
+    def title(self) -> str:
+        return "/".join(self.service)
+
+    async def export(self) -> Manifest | None:
+        """Return the ServiceExport, if there is one."""
+        try:
+            return await self.api.get(SERVICE_EXPORTS, self.service[1], self.service[0])
+        except NotFound:
+            return None
+
+    async def service_type(self) -> str:
+        """Return the type of the Service; empty: it is not there."""
+        try:
+            live = await self.api.get(SERVICES, self.service[1], self.service[0])
+        except NotFound:
+            return ""
+        return str(live["spec"].get("type") or "ClusterIP")
+
+
+@asynccontextmanager
+async def places(host: Api, service: Service, clusters: Sequence[str]) -> AsyncIterator[list[Place]]:
+    """Connect to clusters, each of which answers and serves what is needed.
+
+    :raises ApiError: one of them is not registered, can't be reached, or serves no ServiceExports.
+    """
+    async with AsyncExitStack() as stack:
+        found = [await _connected(host, name, service, stack) for name in dict.fromkeys(clusters)]
+        await of_each(found, _answers)
+        yield found
+
+
+async def of_each(found: Sequence[Place], work: Callable[[Place], Awaitable[T]]) -> list[T]:
+    """Do something in all places at once; where it fails, the others are not disturbed.
+
+    :raises ApiError: with what is wrong in each, once all have ended.
+    """
+    results = await asyncio.gather(*(work(each) for each in found), return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    for failure in failures:
+        if not isinstance(failure, ApiError):
+            raise failure
+    if failures:
+        raise ApiError("\nerror: ".join(map(str, failures)))
+    return [result for result in results if not isinstance(result, BaseException)]
+
+
+async def _connected(host: Api, name: str, service: Service, stack: AsyncExitStack) -> Place:
+    try:
+        cluster = Cluster.model_validate(await host.get(CLUSTER, name))
+    except NotFound:
+        raise ApiError(
+            f"cluster {name} is no member of this federation; `kubectl get clusters` shows those that are"
+        ) from None
+    try:
+        kubeconfig = credentials.parsed(cluster, await credentials.read(host, cluster))
+        api = await stack.enter_async_context(Api(await from_dict(kubeconfig)))
+    except BadConfiguration as error:
+        raise ApiError(f"cluster {name}: {error}") from None
+    return Place(cluster, api, service)
+
+
+async def _answers(place: Place) -> None:
+    try:
+        async with asyncio.timeout(_ANSWER):
+            await _is_itself(place)
+            await place.export()
+    except (Unreachable, TimeoutError) as error:
+        why = str(error) or f"no answer within {_ANSWER:.0f} s"
+        raise ApiError(
+            f"cluster {place.name} can't be reached from here: {why}; see `kubectl get cluster {place.name}`"
+        ) from None
+    except Unauthorized:
+        raise ApiError(
+            f"cluster {place.name} refuses Atoll's credentials; run `atoll join {place.name}` again"
+        ) from None
+    except NotServed:
+        raise ApiError(
+            f"cluster {place.name} serves no {SERVICE_EXPORTS.group_resource} "
+            f"{SERVICE_EXPORTS.version}; run `atoll join {place.name}` again, which installs them"
+        ) from None
+
+
+async def _is_itself(place: Place) -> None:
+    """Nothing is written to another cluster at the same address; the UID of kube-system tells them apart."""
+    known = place.cluster.status.cluster_uid
+    system = await place.api.get(NAMESPACES, "kube-system", metadata_only=True)
+    if known and system["metadata"]["uid"] != known:
+        raise ApiError(
+            f"cluster {place.name}: at its address is another cluster than the one that joined; see "
+            f"`kubectl get cluster {place.name} -o yaml`"
+        )
