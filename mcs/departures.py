@@ -67,4 +67,6 @@ class Departures:
                     with suppress(NotFound):
                         await self._api.delete(resource, name, namespace)
         with suppress(NotFound, Conflict):
-            await self._api.delete(NAMESPACES, namespace)
+            live = await self._api.get(NAMESPACES, namespace, metadata_only=True)
+            if "deletionTimestamp" not in live["metadata"]:  # a SourceState stays, and is looked at again
+                await self._api.delete(NAMESPACES, namespace)
