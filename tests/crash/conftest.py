@@ -32,6 +32,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
     for module, name, seconds in (
         (apply, "UNSYNCED_RECHECK", 0.2),
         (observe, "DISTANCE", 0.05),
+        (observe, "RELEASE_DISTANCE", 0.05),
         (observe, "PATIENCE", 0.5),
         (release, "DISTANCE", 0.1),
         (report, "SETTLE", 0.1),

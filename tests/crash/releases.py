@@ -58,14 +58,24 @@ async def _change(world: World, namespace: str, to: str) -> None:
 
 
 async def _half_is_out(world: World, namespace: str, run: str) -> None:
-    """Wait until a run has done its first step and asks whether to go on."""
+    """Wait until a run has done its first step and asks whether to go on, and the template's status says so.
+
+    What that says stays behind when the run is taken back, so it must not depend on who was faster.
+    """
 
     def asks(live: Manifest | None) -> bool:
         status = live.get("status", {}) if live is not None else {}
         done: bool = status.get("phase") == "AwaitingApproval"
         return done
 
+    def observed(live: Manifest | None) -> bool:
+        if live is None:
+            return False
+        seen: bool = live["status"].get("observedGeneration") == live["metadata"]["generation"]
+        return seen
+
     await world.host.until(ROLLOUT, run, namespace, asks)
+    await world.host.until(DEPLOYMENTS, "web", namespace, observed)
 
 
 async def _abort_at_half(world: World, namespace: str) -> None:
