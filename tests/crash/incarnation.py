@@ -8,7 +8,6 @@ from typing import Any
 
 from federation.app import Federation
 from federation.kube.config import from_dict
-from federation.members.member import alone
 from federation.metrics import Metrics
 from federation.settings import Settings
 from mcs.app import Services
@@ -39,7 +38,7 @@ class Incarnation:
     async def _run(self, api: TappedApi) -> None:
         settings, host_id = Settings(identity="crash"), self.world.host_id
         services = Services(api)
-        companion = services.accompany if self.services else alone
+        companion = services if self.services else None
         federation = Federation(api, host_id, settings, Metrics(), self._connect, companion)
         async with asyncio.TaskGroup() as group:
             if self.services:
