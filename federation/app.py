@@ -52,6 +52,8 @@ CLUSTER_PERIOD = 60.0
 """Seconds between two looks at a Cluster's Secret and status when nothing calls for one."""
 HELD_PERIOD = 1.0
 """Seconds until a Cluster tells that more or less is held there."""
+HELD_RECHECK = 5.0
+"""Seconds until it is looked again whether what a Cluster says is still held there."""
 
 
 class Federation:
@@ -348,6 +350,9 @@ class Federation:
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
         if not self._looked_over(cluster) and (standing := self._standing(cluster)) is not None:
+            self.clusters.queue.add_after(
+                cluster, HELD_RECHECK
+            )  # whoever is busy there does not say when done
             return standing
         if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
             return deletions_held(count)

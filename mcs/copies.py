@@ -22,7 +22,7 @@ from mcs.slices import Slice, content_of, in_order
 COALESCE = 0.2
 """Seconds between two writes of one EndpointSlice at least (E6)."""
 RETRY = 1.0
-"""Seconds until a deletion is looked at again that had to wait for the member's mirrors."""
+"""Seconds until what had to wait, for the member's mirrors or for a namespace to end, is looked at again."""
 
 
 def is_refusal(error: ApiError) -> bool:

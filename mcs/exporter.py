@@ -9,7 +9,7 @@ from federation.kube.resources import Manifest
 from federation.kube.workqueue import WorkQueue
 from federation.timestamps import utc_now
 from mcs.conditions import contention, export_conditions, readiness
-from mcs.copies import Copies, is_refusal
+from mcs.copies import RETRY, Copies, is_refusal
 from mcs.epoch import Epoch
 from mcs.exporting import exported
 from mcs.locals import Locals
@@ -51,6 +51,8 @@ class Exporter:
             if failure.reason == "Failed":  # it is not there, and known not to be: others need not wait
                 self.epoch.settled(service)
             await self._tell(service, export, wanted.valid, failure)
+            if error.cause == "NamespaceTerminating":
+                return RETRY  # the cluster left and came back: its namespace on the host is made anew
             raise
         if pause is None:
             self.epoch.settled(service)

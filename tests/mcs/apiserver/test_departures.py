@@ -32,6 +32,6 @@ async def test_a_namespace_that_is_on_its_way_out_is_not_deleted_again(fleet: Fl
             async with counted(fleet.host) as (api, writes):
                 records = Records(api)
                 records.sources.observe(said)
-                await Departures(records)(cluster)
+                await Departures(records, lambda cluster: False)(cluster)
             assert writes == ({"namespaces": 1} if deletions else {})
         await host.delete(SOURCE_STATES, cluster, NAMESPACE)
