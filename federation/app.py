@@ -350,9 +350,8 @@ class Federation:
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
         if not self._looked_over(cluster) and (standing := self._standing(cluster)) is not None:
-            self.clusters.queue.add_after(
-                cluster, HELD_RECHECK
-            )  # whoever is busy there does not say when done
+            # Whoever is busy there does not say when it is done.
+            self.clusters.queue.add_after(cluster, HELD_RECHECK)
             return standing
         if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
             return deletions_held(count)
