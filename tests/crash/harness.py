@@ -76,10 +76,15 @@ class Recorded:
     start: State
     end: State
     writes: tuple[str, ...]
+    vain: frozenset[str]
+    """Those that deleted what was gone already."""
 
     def points(self) -> list[tuple[str, Perturbation]]:
-        """Return every harm at every write, and before the first; Events are told on the side of all that."""
-        writes = [write for write in self.writes if "/events #" not in write]
+        """Return every harm at every write, and before the first.
+
+        Events are told on the side of all that, and what deletes nothing need not come in another run.
+        """
+        writes = [write for write in self.writes if "/events #" not in write and write not in self.vain]
         everywhere = [(write, perturbation) for write in writes for perturbation in Perturbation]
         return [(BEGINNING, p) for p in Perturbation if p is not Perturbation.KILL_AFTER] + everywhere
 
@@ -118,12 +123,13 @@ class Run:
             self._scenario.expect(end)
             self._check_way(end)
             writes, answers = tuple(self.tap.writes), len(self.tap.answers)
+            vain = frozenset(self.tap.vain)
             await self._restart()
             self._compare(end, await self._settled(lambda state: True, LONG_QUIET))
             if again := [write for write in self.tap.writes[len(writes) :] if "/sourcestates/" not in write]:
                 made = [written.manifest.get("status") for written in self.tap.answers[answers:]]
                 raise Violation(f"{self._what}: a restart with nothing changed wrote {again}: {made}")
-            return Recorded(start, end, writes)
+            return Recorded(start, end, writes, vain)
         finally:
             await self._end()
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from federation.kube.api import APPLY, Api, WatchEvent
 from federation.kube.config import Configuration
-from federation.kube.errors import Gone
+from federation.kube.errors import Gone, NotFound
 from federation.kube.resources import Manifest, Resource, Selector, newer
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -61,6 +61,7 @@ class Tap:
     """The harm of one run. Names of writes are free of what differs from run to run, `namespace` above all.
 
     - `writes`: those since `arm`, by name, each with its number among its equals
+    - `vain`: those of `writes` that deleted what was gone already: whether they come is chance
     - `answers`: what every write since the start made, in order; those that the controller never read, too
     - `reached`: the chosen write came, and with it the harm
     - `dead`: the controller is to be killed; nothing passes until `revive`
@@ -79,6 +80,7 @@ class Tap:
         self._frozen: Mapping[str, str] = {}
         self._incarnation = 0
         self.writes: list[str] = []
+        self.vain: set[str] = set()
         self.answers: list[Written] = []
         self.reached = self.dead = False
         self.touched = 0.0
@@ -123,7 +125,7 @@ class Tap:
             await self.alive(incarnation)
             cluster = name.partition(" ")[0]
             if not self._is_point(name):
-                return self._noted(cluster, await send())
+                return self._noted(cluster, await self._sent(name, send))
             await self._harm_before()
             await self.alive(incarnation)
             try:
@@ -131,6 +133,14 @@ class Tap:
             finally:
                 self._harm_after()
                 await self.alive(incarnation)
+
+    async def _sent(self, name: str, send: Callable[[], Awaitable[Manifest]]) -> Manifest:
+        try:
+            return await send()
+        except NotFound:
+            if self._armed and " DELETE " in name:
+                self.vain.add(self.writes[-1])
+            raise
 
     def _noted(self, cluster: str, answer: Manifest) -> Manifest:
         self.answers.append(Written(cluster, answer))

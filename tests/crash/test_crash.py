@@ -49,6 +49,4 @@ async def perturb_all(
             violations.append(violation)
     if violations:
         raise ExceptionGroup(f"{len(violations)} of {len(points)} runs went wrong", violations)
-    # Writes to several clusters come in no order: in one run of a few, the write of the harm may not come.
-    few = max(len(points) // 4, int(len(points) > 2))
-    assert len(points) - reached <= few, f"the harm came in {reached} of {len(points)} runs only"
+    assert reached >= len(points) * 3 / 4, f"the harm came in {reached} of {len(points)} runs only"
