@@ -59,7 +59,10 @@ class Exporting:
     def export_changed(self, service: Service) -> None:
         self.controller.queue.add(service)
 
-    exports_changed = set_changed = slices_changed = export_changed
+    exports_changed = set_changed = export_changed
+
+    def slices_changed(self, source: str, service: Service) -> None:
+        self.controller.queue.add(service)
 
     def import_changed(self, service: Service) -> None: ...
     def namespace_changed(self, namespace: str) -> None: ...

@@ -66,7 +66,10 @@ class Importing:
         if service[0] == self._namespace:
             self._controller.queue.add(service)
 
-    exports_changed = slices_changed = export_changed = import_changed = set_changed
+    exports_changed = export_changed = import_changed = set_changed
+
+    def slices_changed(self, source: str, service: Service) -> None:
+        self.set_changed(service)
 
     def source_changed(self, cluster: str) -> None:
         for service in self.locals.imported_services():
@@ -76,6 +79,10 @@ class Importing:
         for service in self.records.services():
             if service[0] == namespace:
                 self.set_changed(service)
+
+    async def at_rest(self) -> None:
+        """Wait until all is done that is to be done: a write is seen by others before its answer is here."""
+        await until(self._controller.queue.idle)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

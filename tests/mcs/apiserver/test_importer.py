@@ -49,6 +49,7 @@ async def importing(world: World, fleet: Fleet) -> AsyncIterator[Importing]:
 
 async def look(importing: Importing, world: World) -> None:
     """One more reconcile; what the test changed before must be in the mirrors."""
+    await importing.at_rest()
     assert await importing.importer(world.web) is None
 
 
@@ -210,6 +211,7 @@ async def test_a_changed_endpoint_costs_one_write(world: World, importing: Impor
     name = await world.copy("m1", "10.1.0.1")
     await world.export("m1")
     await world.ready()
+    await importing.at_rest()
     world.writes.clear()
     await world.copy("m1", "10.1.0.2")
     await world.slice_with(name, "10.1.0.2")
@@ -481,6 +483,7 @@ async def test_an_import_stays_while_a_cluster_exports_it_though_there_is_no_set
     await world.unexport()
     await world.state("m1", synced=True)
     await until(lambda: importing.records.set_of(world.web) is None and _is_synced(importing, "m1"))
+    await importing.at_rest()
     world.writes.clear()
     await look(importing, world)
     assert not world.writes
@@ -493,6 +496,7 @@ async def test_a_host_that_lost_everything_takes_nothing_away(world: World, impo
     await world.export("m1")
     await world.ready()
     await until(lambda: _is_synced(importing, "m1"))
+    await importing.at_rest()
     world.writes.clear()
     await world.forget_states()
     await until(lambda: importing.records.source("m1") is None)
@@ -514,6 +518,7 @@ async def test_what_is_older_is_not_applied_after_what_is_newer(world: World, pr
         await world.export("m1", "m3", revision=2)
         async with world.importing(prepared):
             await until(lambda: revision_of(behind.locals.imports.get(world.web)) == "2")
+        await behind.at_rest()
         world.writes.clear()
         assert await behind.importer(world.web) is not None
         assert not world.writes
