@@ -52,8 +52,6 @@ CLUSTER_PERIOD = 60.0
 """Seconds between two looks at a Cluster's Secret and status when nothing calls for one."""
 HELD_PERIOD = 1.0
 """Seconds until a Cluster tells that more or less is held there."""
-HELD_RECHECK = 5.0
-"""Seconds until it is looked again whether what a Cluster says is still held there."""
 
 
 class Federation:
@@ -283,6 +281,8 @@ class Federation:
         finally:
             self.observe.queue.add(key.ref)
             self._release(key.ref)
+            if self._standing(key.cluster) is not None:  # this may have been the last look it waited for
+                self._held_changed(key.cluster)
 
     def _look_at_all(self, cluster: str) -> None:
         if (member := self.fleet.get(cluster)) is not None:
@@ -350,8 +350,6 @@ class Federation:
     def _held(self, cluster: str) -> Verdict | None:
         """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
         if not self._looked_over(cluster) and (standing := self._standing(cluster)) is not None:
-            # Whoever is busy there does not say when it is done.
-            self.clusters.queue.add_after(cluster, HELD_RECHECK)
             return standing
         if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
             return deletions_held(count)
