@@ -75,17 +75,22 @@ def in_order(wanted: Mapping[str, Manifest], held: Mapping[str, Slice]) -> dict[
     :param wanted: content by name
     :param held: the slices as they are
     """
-    before = {name: _addresses(held[name].content) if name in held else set[str]() for name in wanted}
-    after = {name: _addresses(content) for name, content in wanted.items()}
-    takes = {address: name for name in wanted for address in after[name] - before[name]}
-    waits = {
+    changed = [name for name, content in wanted.items() if _differs(held.get(name), content)]
+    after = {name: _addresses(wanted[name]) for name in changed}
+    before = {name: _addresses(held[name].content) if name in held else set[str]() for name in changed}
+    takes = {address: name for name in changed for address in after[name] - before[name]}
+    waits = {name: set[str]() for name in wanted} | {
         name: {takes[address] for address in before[name] - after[name] if address in takes}
-        for name in wanted
+        for name in changed
     }
     try:
         return {name: waits[name] for name in TopologicalSorter(waits).static_order()}
     except CycleError:
         return {name: set() for name in sorted(wanted, key=lambda name: bool(waits[name]))}
+
+
+def _differs(held: Slice | None, wanted: Manifest) -> bool:
+    return held is None or held.content["endpoints"] != wanted["endpoints"]
 
 
 def _addresses(content: Manifest) -> set[str]:
