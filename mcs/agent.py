@@ -84,8 +84,9 @@ class Agent:
         self.exporting.queue.add(service)  # whether it is in conflict
         self.importing.queue.add(service)
 
-    def slices_changed(self, service: Service) -> None:
-        self.exporting.queue.add(service)
+    def slices_changed(self, source: str, service: Service) -> None:
+        if source == self.cluster:
+            self.exporting.queue.add(service)
         self.importing.queue.add(service)
 
     def source_changed(self, cluster: str) -> None:

@@ -140,7 +140,7 @@ class Services:
     def set_changed(self, service: Service) -> None:
         self.aggregate.queue.add(service)
 
-    def slices_changed(self, service: Service) -> None:
+    def slices_changed(self, source: str, service: Service) -> None:
         """Endpoints are no matter of the set."""
 
     def source_changed(self, cluster: str) -> None:

@@ -27,7 +27,9 @@ class Listener(Protocol):
         """Some cluster exports the Service, or does so no more, or otherwise."""
 
     def set_changed(self, service: Service) -> None: ...
-    def slices_changed(self, service: Service) -> None: ...
+    def slices_changed(self, source: str, service: Service) -> None:
+        """What a cluster's endpoints are on the host."""
+
     def source_changed(self, cluster: str) -> None: ...
 
 
@@ -112,9 +114,9 @@ class Records(Mirrored):
         piece = self.slices.get(key)
         at_home = piece is not None and key[0] == host_namespace(piece.source)
         home = (piece.source, service_on_host(piece)) if piece and at_home else None
-        for _, touched in self._slices_of.put(key, home):
+        for source, touched in self._slices_of.put(key, home):
             for listener in list(self.listeners):
-                listener.slices_changed(touched)
+                listener.slices_changed(source, touched)
 
     def _source_changed(self, key: Key) -> None:
         for listener in list(self.listeners):
