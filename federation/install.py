@@ -9,8 +9,8 @@ from typing import Any
 
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
-from federation.kube.errors import NotServed
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
+from federation.kube.served import answers
 from federation.settings import NAMESPACE
 from federation.setup import apply
 from federation.webhooks import webhook_configuration
@@ -44,24 +44,15 @@ async def install(api: Api, client_config: dict[str, Any] | None = None) -> None
 
 
 async def _served(api: Api, deadline: float = 30.0) -> None:
-    """Wait until the API server serves all our kinds: a CRD takes a moment after it is stored."""
+    """Wait until the API server serves all our kinds."""
     async with asyncio.timeout(deadline):
         while True:
             discovery = Discovery(api)
             await discovery.refresh()
             kinds = [discovery.resource(GROUP, kind.__name__) for kind in KINDS + SERVICE_KINDS]
-            if all(kinds) and await _answer(api, [kind for kind in kinds if kind]):
+            if all([kind is not None and await answers(api, kind) for kind in kinds]):
                 return
             await asyncio.sleep(0.1)
-
-
-async def _answer(api: Api, kinds: list[Resource]) -> bool:
-    try:
-        for kind in kinds:
-            await api.latest(kind)
-    except NotServed:
-        return False
-    return True
 
 
 def _namespace() -> Manifest:

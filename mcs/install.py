@@ -10,9 +10,9 @@ import asyncio
 from contextlib import suppress
 
 from federation.kube.api import Api
-from federation.kube.errors import ApiError, Conflict, NotFound, NotServed, TooManyRequests
+from federation.kube.errors import ApiError, Conflict, NotFound
 from federation.kube.resources import Manifest, Resource
-from federation.kube.served import CRDS
+from federation.kube.served import CRDS, answers
 from federation.members.join import FIELD_MANAGER
 from mcs.definitions import USABLE, definitions, replaces, resource_of, written_by
 
@@ -78,24 +78,15 @@ async def _present(member: Api, name: str) -> Manifest | None:
 
 
 async def _answers(member: Api, cluster: str, kind: Resource, deadline: float) -> None:
-    """Wait until the API server serves a kind: a CRD takes a moment after it is stored."""
     try:
         async with asyncio.timeout(deadline):
-            while not await _answered(member, kind):  # noqa: ASYNC110 - the API has no event for it
+            while not await answers(member, kind):  # noqa: ASYNC110 - the API has no event for it
                 await asyncio.sleep(0.1)
     except TimeoutError:
         raise ApiError(
             f"cluster {cluster} does not serve {kind.group_resource} after {deadline:.0f} s: see the "
             f"conditions of that CustomResourceDefinition there, then run `atoll join {cluster}` again"
         ) from None
-
-
-async def _answered(member: Api, kind: Resource) -> bool:
-    try:
-        await member.latest(kind)
-    except (NotServed, TooManyRequests):  # its watch cache is there a little later than the type
-        return False
-    return True
 
 
 async def _tell(member: Api, cluster: str, properties: Resource, name: str, value: str) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from .api import Api
 from .discovery import Discovery
-from .errors import ApiError
+from .errors import ApiError, NotServed, TooManyRequests
 from .informer import Informer
 from .resources import Manifest, Resource
 
@@ -19,6 +19,15 @@ CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "Cust
 PERIOD = 60.0  # aggregated API servers come and go without a CRD
 SETTLING, SETTLING_PERIOD = 15.0, 0.5  # a CRD is served a moment after its last change
 LATE, LATE_PERIOD = 600.0, 5.0  # on a busy server the moment may be long
+
+
+async def answers(api: Api, kind: Resource) -> bool:
+    """Whether lists of a kind are answered: a CRD takes a moment after it is stored."""
+    try:
+        await api.latest(kind)
+    except (NotServed, TooManyRequests):  # its watch cache is there a little later than the type
+        return False
+    return True
 
 
 class Served:
