@@ -15,6 +15,7 @@ from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
 from federation.kube.resources import Manifest, Resource
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
+from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, leftovers
 from mcs.locals import Locals
 from mcs.names import CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
@@ -29,8 +30,6 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 1.0
 """Seconds until the next look when a mirror is behind."""
-_KUBERNETES = ("default", "kubernetes")
-"""The Service that every cluster has: its IP families are the cluster's."""
 
 
 class Importer:
@@ -38,7 +37,7 @@ class Importer:
 
     def __init__(self, cluster: str, records: Records, locals_: Locals) -> None:
         self._cluster, self._records, self._locals = cluster, records, locals_
-        self._writer = Writer(locals_)
+        self._writer, self._families = Writer(locals_), Families(locals_)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -55,12 +54,6 @@ class Importer:
             if error.cause == "NamespaceTerminating":
                 return None
             raise
-
-    @property
-    def families(self) -> tuple[str, ...]:
-        """The IP families of the cluster, the preferred one first."""
-        found = self._locals.services.get(_KUBERNETES)
-        return tuple((found or {}).get("spec", {}).get("ipFamilies") or ("IPv4",))
 
     def _leave(self, service: Service, live: Manifest) -> bool:
         """Whether a ServiceImport is not to be touched: someone else's, or on its way out."""
@@ -107,7 +100,7 @@ class Importer:
     async def _import(self, found: ServiceSet, live: Manifest | None) -> None:
         """M3: the derived Service needs the ServiceImport's UID, and the ServiceImport its IPs."""
         spec, service = found.spec, key_of(found.spec)
-        plan = self._plan(found)
+        plan = self._plan(found, await self._families())
         sought = _of_set(plan.service_import, found)
         if live is None:
             live = await self._writer.put(IMPORT, sought, None)
@@ -121,14 +114,14 @@ class Importer:
         if failure is not None:
             raise failure
 
-    def _plan(self, found: ServiceSet) -> Import:
+    def _plan(self, found: ServiceSet, families: tuple[str, ...]) -> Import:
         """Decide; the first family of the derived Service stays the first, for it can't be changed."""
         service = key_of(found.spec)
         derived = self._locals.derived(service)
         before = derived["spec"].get("ipFamilies", []) if derived else []
-        families = sorted(self.families, key=lambda each: before.index(each) if each in before else 2)
+        ordered = sorted(families, key=lambda each: before.index(each) if each in before else 2)
         own = self._locals.endpoints(service)
-        return imported(self._cluster, found.spec, tuple(families), self._remote(found), own)
+        return imported(self._cluster, found.spec, tuple(ordered), self._remote(found), own)
 
     def _remote(self, found: ServiceSet) -> dict[str, Mapping[str, Slice]]:
         service = key_of(found.spec)
@@ -149,7 +142,7 @@ class Importer:
             await self._delete(SERVICES, service[0], live["metadata"])
             live = None
         if not plan.families:
-            return None, no_common_family(found.spec, self.families), None
+            return None, no_common_family(found.spec, await self._families()), None
         if sought is None:
             return None, IMPORTED, None
         if live is not None and not ours:

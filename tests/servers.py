@@ -17,7 +17,7 @@ import pytest
 
 from federation.sandbox import process
 from federation.sandbox.controlplane import ControlPlane
-from federation.sandbox.plane import Role, new_plane
+from federation.sandbox.plane import Plane, Role, new_plane
 
 STARTED = pytest.StashKey[list[ControlPlane]]()
 """In a run's `config.stash`: the clusters whose logs are shown with a failure."""
@@ -83,6 +83,20 @@ def running_apiserver(folder: Path, binaries_folder: Path, config: pytest.Config
     plane = ControlPlane(new_plane("test", Role.API_ONLY, 0), _anew(folder))
     with _running([ApiServer(plane, binaries_folder)], config) as (server,):
         yield server
+
+
+@contextmanager
+def running_dual_stack(folder: Path, binaries_folder: Path, config: pytest.Config) -> Iterator[ApiServer]:
+    """Run one cluster whose Services can have IPs of both families, IPv4 first."""
+    plane = ControlPlane(_DualStack(**vars(new_plane("m2", Role.API_ONLY, 2))), _anew(folder))
+    with _running([ApiServer(plane, binaries_folder)], config) as (server,):
+        yield server
+
+
+class _DualStack(Plane):
+    @property
+    def service_cidr(self) -> str:
+        return f"{super().service_cidr},fd00:{self.index}::/112"
 
 
 @contextmanager

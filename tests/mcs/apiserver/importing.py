@@ -154,9 +154,9 @@ class World:
     async def unexport(self) -> None:
         await self.host.delete(SERVICE_SETS, set_name(self.web), NAMESPACE)
 
-    async def copy(self, cluster: str, address: str, **fields: Any) -> str:
+    async def copy(self, cluster: str, address: str, *, of: str = "x", **fields: Any) -> str:
         """Write a slice of a cluster to the host, as its exporter does; return its name."""
-        name = f"{self.namespace}-{cluster}-x"
+        name = f"{self.namespace}-{cluster}-{of}"
         labels = {
             MANAGED_BY: CONTROLLER,
             MCS_SERVICE: "web",
