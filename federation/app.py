@@ -15,7 +15,6 @@ from typing import Any
 from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.clusters import Clusters
-from federation.controllers.events import Events
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
@@ -31,6 +30,7 @@ from federation.kube.api import Api
 from federation.kube.config import from_dict
 from federation.kube.controller import Controller
 from federation.kube.discovery import Discovery
+from federation.kube.events import Events
 from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.autoscalers import Scaled
@@ -79,7 +79,7 @@ class Federation:
         self._applying = Apply(
             self.host, self.fleet, self._scheduling, writer, self._kept, self._gate, self.applies.look
         )
-        told = self._told(Events(api, settings.identity))
+        told = self._told(Events(api, "atoll", settings.identity))
         releasing = Release(
             self.host, self.fleet, self._scheduling, self._applying, writer, self._gate, self._unseen, told
         )
@@ -149,7 +149,7 @@ class Federation:
         async def told(before: Rollout, after: RolloutStatus) -> None:
             self._metrics.released(before.status, after)
             for each in news(before.status, after, drivers.released(before.spec).units):
-                await events.tell(before, each)
+                await events.tell(before.dump(), *each)
 
         return told
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from federation.kube.errors import ApiError, NotFound
+from federation.kube.events import Events
 from federation.kube.resources import Manifest
 from federation.kube.workqueue import WorkQueue
 from federation.timestamps import utc_now
@@ -13,9 +14,10 @@ from mcs.copies import RETRY, Copies, is_refusal
 from mcs.epoch import Epoch
 from mcs.exporting import exported
 from mcs.locals import Locals
-from mcs.names import FIELD_MANAGER, Service
+from mcs.names import COMPONENT, FIELD_MANAGER, Service
 from mcs.records import Records
 from mcs.resources import SERVICE_EXPORTS
+from mcs.transitions import transitions
 from policies.verdicts import Verdict
 
 
@@ -27,6 +29,7 @@ class Exporter:
     ) -> None:
         self._cluster, self._locals, self._records = cluster, locals_, records
         self.epoch = Epoch(cluster, locals_, records, shortest=shortest_epoch)
+        self._events = Events(locals_.api, COMPONENT, cluster)
         self._copies = Copies(cluster, records, lambda: locals_.connected)
 
     async def begin(self, queue: WorkQueue[Service]) -> None:
@@ -86,6 +89,8 @@ class Exporter:
                 SERVICE_EXPORTS, manifest, manager=FIELD_MANAGER, subresource="status"
             )
             self._locals.exports.observe(answer)
+            for news in transitions(export, conditions):
+                await self._events.tell(answer, *news)
 
 
 def _failure(error: ApiError) -> Verdict:

@@ -12,19 +12,22 @@ from contextlib import suppress
 from typing import Any
 
 from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
+from federation.kube.events import Events
 from federation.kube.resources import Manifest, Resource
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
 from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, leftovers
 from mcs.locals import Locals
-from mcs.names import CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
+from mcs.names import COMPONENT, CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
 from mcs.owned import IMPORT, SERVICE, STATUS
 from mcs.readiness import IMPORTED, Readiness, name_taken, no_common_family, refused, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES
 from mcs.slices import Slice, in_order
+from mcs.transitions import transitions
 from mcs.writing import Writer
+from policies.api.meta import Condition
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ class Importer:
 
     def __init__(self, cluster: str, records: Records, locals_: Locals) -> None:
         self._cluster, self._records, self._locals = cluster, records, locals_
+        self._events = Events(locals_.api, COMPONENT, cluster)
         self._writer, self._families = Writer(locals_), Families(locals_)
         self._foreign: set[Service] = set()
 
@@ -110,7 +114,10 @@ class Importer:
         slices = plan.slices if derived is not None or spec.service.type == "Headless" else {}
         await self._write_slices(service, slices, owner)
         await self._prune(found, slices)
-        await self._writer.put(STATUS, status_of(spec, live, readiness, utc_now()), live)
+        status = status_of(spec, live, readiness, utc_now())
+        await self._writer.put(STATUS, status, live)
+        for news in transitions(live, [Condition.model_validate(c) for c in status["status"]["conditions"]]):
+            await self._events.tell(live, *news)
         if failure is not None:
             raise failure
 

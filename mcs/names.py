@@ -13,6 +13,8 @@ from policies.api.meta import GROUP
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = f"mcs-controller.{GROUP}"
 """The value of MANAGED_BY on every EndpointSlice of ours (KEP-1645 wants another than the built-in one)."""
+COMPONENT = "atoll-mcs"
+"""Who tells Events in a member."""
 SERVICE_NAME = "kubernetes.io/service-name"
 """Ties an EndpointSlice to the Service whose callers kube-proxy sends there."""
 HEADLESS = "service.kubernetes.io/headless"

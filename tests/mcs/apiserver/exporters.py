@@ -18,6 +18,7 @@ from federation.kube import config
 from federation.kube.api import Api
 from federation.kube.controller import Controller
 from federation.kube.errors import NotServed, TooManyRequests
+from federation.kube.events import EVENTS
 from federation.kube.resources import Manifest, Resource
 from federation.resources import NAMESPACES
 from mcs.exporter import Exporter
@@ -186,6 +187,22 @@ class World:
         return await self.member.until(
             SERVICE_EXPORTS, name, self.namespace, lambda m: m and reasons.items() <= _reasons(m).items()
         )
+
+    async def until_events(self, name: str, *told: str) -> None:
+        """Wait until these Events, and no others, are there of a ServiceExport: `Warning NoService`."""
+        last: list[str] = []
+
+        async def look() -> bool:
+            pages = self.member.api.list(EVENTS, namespace=self.namespace)
+            found = [each async for page in pages for each in page.items]
+            last[:] = [
+                f"{each['type']} {each['reason']}"
+                for each in found
+                if each["involvedObject"]["name"] == name and each["involvedObject"]["uid"]
+            ]
+            return Counter(last) == Counter(told)
+
+        await eventually(look, lambda: str(last))
 
     async def until_synced(self, but: str = "") -> str:
         """Wait for the SourceState to say that all is there, in another epoch than `but`; return which."""

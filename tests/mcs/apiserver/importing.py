@@ -15,6 +15,7 @@ from federation.install import install
 from federation.kube.api import Api
 from federation.kube.config import from_dict
 from federation.kube.controller import Controller
+from federation.kube.events import EVENTS
 from federation.kube.resources import Manifest
 from federation.resources import NAMESPACES
 from federation.settings import NAMESPACE
@@ -43,7 +44,7 @@ from mcs.resources import (
     SOURCE_STATES,
 )
 from policies.api.meta import API_VERSION
-from tests.federated import CRDS, Cluster
+from tests.federated import CRDS, Cluster, eventually
 from tests.federation.kube.scripted import until
 from tests.mcs.imports import content, service_set
 from tests.servers import ApiServer, Fleet
@@ -208,6 +209,22 @@ class World:
     async def service(self) -> Manifest | None:
         """The derived Service."""
         return await self.member.get(SERVICES, self.derived, self.namespace)
+
+    async def until_told(self, *told: str) -> None:
+        """Wait until these Events, and no others, are there of the ServiceImport: `Warning Pending`."""
+        last: list[str] = []
+
+        async def look() -> bool:
+            pages = self.member.api.list(EVENTS, namespace=self.namespace)
+            found = [each async for page in pages for each in page.items]
+            last[:] = [
+                f"{each['type']} {each['reason']}"
+                for each in found
+                if each["involvedObject"]["kind"] == "ServiceImport" and each["involvedObject"]["uid"]
+            ]
+            return last == list(told)
+
+        await eventually(look, lambda: str(last))
 
     async def gone(self, name: str) -> None:
         await self.member.until(ENDPOINT_SLICES, name, self.namespace, lambda live: live is None)

@@ -85,6 +85,20 @@ async def test_deleting_the_service_alone_withdraws_it_and_tells_its_export(worl
         await world.until_told("web", Valid="Valid", Ready="Exported")
 
 
+async def test_each_change_of_a_condition_is_told_as_an_event_and_a_good_beginning_is_not(
+    world: World,
+) -> None:
+    async with exporting(world.host.api, world.member.api, world.cluster):
+        await a_web_service(world)
+        await world.until_told("web", Ready="Exported")
+        await world.delete(SERVICES, "web")
+        await world.until_events("web", "Warning NoService", "Normal Pending")
+        await world.make_service("web")
+        await world.until_events(
+            "web", "Warning NoService", "Normal Pending", "Normal Valid", "Normal Exported"
+        )
+
+
 async def test_an_external_name_is_not_exported(world: World) -> None:
     async with exporting(world.host.api, world.member.api, world.cluster):
         await world.make_service("web", type="ExternalName", externalName="example.com")
@@ -279,7 +293,7 @@ async def test_what_the_member_answered_is_not_written_again_before_it_is_watche
         await eventually_idle(running)
         running.export_changed((world.namespace, "web"))
         await eventually_idle(running)
-    assert writes == {SERVICE_EXPORTS.group_resource: 1}
+    assert writes == {SERVICE_EXPORTS.group_resource: 1, "events": 1}
 
 
 async def test_a_restart_with_nothing_changed_writes_the_source_state_and_nothing_else(

@@ -427,6 +427,7 @@ async def test_when_the_last_common_family_goes_so_do_ip_and_endpoints(
     assert "ips" not in live["spec"]
     assert await world.service() is None
     await world.gone(name)
+    await world.until_told("Warning IPFamilyNotSupported")
 
 
 async def test_a_derived_service_that_is_refused_is_told_of(world: World, importing: Importing) -> None:
