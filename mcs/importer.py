@@ -1,7 +1,8 @@
 """The importer of one member: brings there what a ServiceSet says: ServiceImport, Service, EndpointSlices.
 
-Nothing is written unless the mirrors of the host and of the member are both up to date (M1). What the host
-does not have is gone only if those who exported it say so: SourceStates decide, not what is absent.
+Nothing is written unless the mirrors of the host and of the member are both up to date (M1); only the
+member's own endpoints need no host (M7). What the host does not have is gone only if those who exported it
+say so: SourceStates decide, not what is absent.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, leftovers
 from mcs.locals import Locals
 from mcs.names import COMPONENT, CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
+from mcs.outage import last_known
 from mcs.owned import IMPORT, SERVICE, STATUS
 from mcs.readiness import IMPORTED, Readiness, name_taken, no_common_family, refused, status_of
 from mcs.records import Records
@@ -45,15 +47,20 @@ class Importer:
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
-        if not (self._records.connected and self._locals.connected):
+        if not self._locals.connected:
             return _AGAIN
+        away = not self._records.connected
+        pause = await self._look(service, away)
+        return _AGAIN if away else pause
+
+    async def _look(self, service: Service, away: bool) -> float | None:
         if not self._locals.namespaces.get(("", service[0])):
             return None  # M2: absent or on its way out
         live = self._locals.imports.get(service)
         if live is not None and self._leave(service, live):
             return None
         try:
-            return await self._reconcile(service, live)
+            return await (self._track(service, live) if away else self._reconcile(service, live))
         except StatusError as error:
             if error.cause == "NamespaceTerminating":
                 return None
@@ -99,6 +106,23 @@ class Importer:
             return True
         return (said.metadata.uid, said.spec.revision) != here
 
+    # While the host is away
+
+    async def _track(self, service: Service, live: Manifest | None) -> None:
+        """M7: import the member's own endpoints on, as the ServiceImport says; nothing else is touched."""
+        found = last_known(self._cluster, live, self._locals.services.get(service)) if live else None
+        if live is None or found is None:
+            return
+        plan = imported(
+            self._cluster, found, tuple(found.service.ip_families), {}, self._locals.endpoints(service)
+        )
+        await self._write_slices(service, plan.slices, _owner(live))
+        here = self._locals.imported(service).items()
+        own = {name: piece for name, piece in here if piece.source == self._cluster}
+        present = {self._cluster: self._own(service)}
+        for name in leftovers(self._cluster, found, own, plan.slices, present, ()):
+            await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": own[name].uid})
+
     # A Service that is exported
 
     async def _import(self, found: ServiceSet, live: Manifest | None) -> None:
@@ -133,6 +157,10 @@ class Importer:
     def _remote(self, found: ServiceSet) -> dict[str, Mapping[str, Slice]]:
         service = key_of(found.spec)
         return {each.name: self._records.slices_of(each.name, service) for each in found.spec.clusters}
+
+    def _own(self, service: Service) -> set[str]:
+        """Name the slices that the member's own endpoints are imported by."""
+        return {slice_name(self._cluster, service, name) for name in self._locals.endpoints(service)}
 
     async def _derived(
         self, found: ServiceSet, plan: Import, owner: Manifest
@@ -177,8 +205,7 @@ class Importer:
     async def _prune(self, found: ServiceSet, wanted: Mapping[str, Manifest]) -> None:
         service = key_of(found.spec)
         here = self._locals.imported(service)
-        own = {slice_name(self._cluster, service, name) for name in self._locals.endpoints(service)}
-        present = {**self._remote(found), self._cluster: own}
+        present = {**self._remote(found), self._cluster: self._own(service)}
         certain = certain_of(state.spec for _, state in self._records.sources.items())
         for name in leftovers(self._cluster, found.spec, here, wanted, present, certain):
             await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
