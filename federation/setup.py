@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from federation.kube.api import Api
+from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest
 from federation.kube.served import CRDS
 from federation.resources import (
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
+    DEPLOYMENTS,
     NAMESPACES,
     ROLE_BINDINGS,
     ROLES,
@@ -23,6 +27,7 @@ _BY_KIND = {
         CLUSTER_ROLES,
         CLUSTER_ROLE_BINDINGS,
         CRDS,
+        DEPLOYMENTS,
         NAMESPACES,
         ROLES,
         ROLE_BINDINGS,
@@ -36,6 +41,13 @@ _BY_KIND = {
 async def apply(api: Api, manifest: Manifest, *, manager: str) -> None:
     """Apply an object of one of the kinds that setting up needs."""
     await api.apply(_BY_KIND[manifest["kind"]], manifest, manager=manager)
+
+
+async def remove(api: Api, manifest: Manifest) -> None:
+    """Delete an object of one of these kinds, if it is there."""
+    metadata = manifest["metadata"]
+    with suppress(NotFound):
+        await api.delete(_BY_KIND[manifest["kind"]], metadata["name"], metadata.get("namespace"))
 
 
 async def host_id_of(api: Api) -> str:

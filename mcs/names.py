@@ -32,6 +32,8 @@ IMPORTED_BY = f"mcs.{GROUP}/imported-by"
 SET_REVISION = f"mcs.{GROUP}/set-revision"
 """Annotation of a ServiceImport: `<uid>/<revision>` of the ServiceSet that it was made of."""
 FIELD_MANAGER = "atoll-mcs"
+AGENT = "atoll-services"
+"""The agent in a member: its Deployment, account and Lease there, and its account on the host."""
 
 Service = tuple[str, str]
 """(namespace, name) of a Service, the same in all clusters: what everything here is keyed by."""
