@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import Counter, defaultdict
 
 from federation.kube.api import Api
 from federation.kube.controller import Controller, Observe
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
-from federation.kube.resources import Manifest
+from federation.kube.lease import Lease
 from federation.metrics import Count
 from federation.resources import CLUSTER
+from federation.settings import NAMESPACE
 from mcs.agent import Agent
 from mcs.aggregator import Aggregator
+from mcs.assignment import Assignment, assignment_of
+from mcs.carrying import carry
 from mcs.counts import counts
 from mcs.departures import Departures
+from mcs.deployment import end_agent, remove_agent
 from mcs.farewell import take_leave
-from mcs.names import Service
+from mcs.names import AGENT, Service
 from mcs.records import Records
 from policies.api.cluster import Removal
 
-log = logging.getLogger(__name__)
-RESTART_DELAY = 5.0
-
 
 class Services:
-    """`run` carries the host's part; `accompany` a member, while it is connected.
+    """`run` carries the host's part; `accompany` a member, while it is connected and has no agent of its own.
 
     A Cluster that is being deleted has left, as far as Services go: its agent ends, and what it exported goes
     from all others at once.
@@ -36,13 +36,13 @@ class Services:
     def __init__(self, api: Api, observe: Observe | None = None) -> None:
         self._observe = observe
         self._records = Records(api)
-        self._clusters: Informer[bool] = Informer(
-            api, CLUSTER, _stays, self._cluster_changed, metadata_only=True
-        )
+        self._clusters: Informer[Assignment] = Informer(api, CLUSTER, assignment_of, self._cluster_changed)
         self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._carried: Counter[str] = Counter()
         """How often each cluster is: with new credentials, a second agent begins as the first one ends."""
         self._agents: set[Agent] = set()
+        self._held: dict[Api, Lease] = {}
+        """By member that leaves, what its own agent holds while it runs."""
         self._aggregator = Aggregator(self._records)
         self.aggregate = Controller("aggregate", self._aggregator, observe=observe, fields=_object)
         self.departures = Controller(
@@ -77,14 +77,16 @@ class Services:
             group.create_task(self.departures.run())
 
     async def accompany(self, cluster: str, member: Api) -> None:
-        """Export and import for a member while it belongs to the federation, until cancelled."""
+        """Export and import for a member while its Cluster leaves that to the host, until cancelled."""
         while True:
-            await self._until(cluster, belongs=True)
+            await self._until(cluster, ours=True)
             self._carried[cluster] += 1
             try:
                 async with asyncio.TaskGroup() as group:
-                    agent = group.create_task(self._carry(cluster, member))
-                    await self._until(cluster, belongs=False)
+                    agent = group.create_task(
+                        carry(cluster, member, self._records, self._observe, self._agents)
+                    )
+                    await self._until(cluster, ours=False)
                     agent.cancel()
             finally:
                 self._carried[cluster] -= 1
@@ -97,7 +99,7 @@ class Services:
         if self._is_carried(cluster) or self._belongs(cluster):
             return "the exchange of Services is about to end"
         try:
-            return await take_leave(member, removal)
+            return await self._dismiss(cluster, member) or await take_leave(member, removal)
         except Unreachable:
             raise
         except ApiError as error:
@@ -106,28 +108,37 @@ class Services:
                 f"Atoll may do that, or run `atoll unjoin {cluster} --detach` to let it go as it is"
             )
 
-    async def _carry(self, cluster: str, member: Api) -> None:
-        """Run an agent; whatever goes wrong is logged, and it begins anew."""
-        while True:
-            agent = Agent(cluster, member, self._records, self._observe)
-            self._agents.add(agent)
-            try:
-                await agent.run()
-            except Exception:
-                log.exception("cluster %s: its Services' tasks failed; they start anew", cluster,
-                              extra={"cluster": cluster})  # fmt: skip
-            finally:
-                self._agents.discard(agent)
-            await asyncio.sleep(RESTART_DELAY)
+    async def _dismiss(self, cluster: str, member: Api) -> str:
+        """End the member's own agent, if it has one; say what is waited for.
 
-    async def _until(self, cluster: str, *, belongs: bool) -> None:
-        while self._belongs(cluster) is not belongs:
+        It hears of the Cluster by itself, but it may be cut off from the host.
+        """
+        found = self._clusters.get(("", cluster))
+        if found is None or found.agent == "Host":
+            return ""
+        await end_agent(member)
+        if not await self._held.setdefault(member, Lease(member, NAMESPACE, AGENT, "host")).free():
+            return (
+                f"the agent of Services in {cluster} has not ended yet: it holds the Lease "
+                f"{NAMESPACE}/{AGENT} there; if nobody else ends it, do so"
+            )
+        del self._held[member]
+        await remove_agent(member)
+        return ""
+
+    async def _until(self, cluster: str, *, ours: bool) -> None:
+        while self._is_ours(cluster) is not ours:
             self._changes[cluster].clear()
             await self._changes[cluster].wait()
 
+    def _is_ours(self, cluster: str) -> bool:
+        """Whether an agent of this process is to carry a cluster."""
+        return self._clusters.get(("", cluster)) == Assignment("Host", leaves=False)
+
     def _belongs(self, cluster: str) -> bool:
         """Whether there is a Cluster that is not being deleted."""
-        return bool(self._clusters.get(("", cluster)))
+        found = self._clusters.get(("", cluster))
+        return found is not None and not found.leaves
 
     def _is_carried(self, cluster: str) -> bool:
         return self._carried[cluster] > 0
@@ -156,10 +167,6 @@ class Services:
     def _depart(self, cluster: str) -> None:
         if not self._belongs(cluster):
             self.departures.queue.add(cluster)
-
-
-def _stays(cluster: Manifest) -> bool:
-    return "deletionTimestamp" not in cluster["metadata"]
 
 
 def _object(service: Service) -> dict[str, str]:

@@ -57,7 +57,15 @@ class Departures:
         self._records.sources.observe(await self._api.apply(SOURCE_STATES, manifest, manager=FIELD_MANAGER))
 
     async def _clear(self, namespace: str) -> None:
-        """Remove what the cluster wrote, then the namespace: its controller may be slow."""
+        """Remove the namespace and what the cluster wrote there: the namespace's controller may be slow.
+
+        The namespace goes first. Nothing can be made in it then, and an agent in the member loses its
+        account, which is there.
+        """
+        with suppress(NotFound, Conflict):
+            live = await self._api.get(NAMESPACES, namespace, metadata_only=True)
+            if "deletionTimestamp" not in live["metadata"]:  # a SourceState stays, and is looked at again
+                await self._api.delete(NAMESPACES, namespace)
         for resource, mirror in (
             (CLUSTER_EXPORTS, self._records.exports),
             (ENDPOINT_SLICES, self._records.slices),
@@ -66,7 +74,3 @@ class Departures:
                 if home == namespace:
                     with suppress(NotFound):
                         await self._api.delete(resource, name, namespace)
-        with suppress(NotFound, Conflict):
-            live = await self._api.get(NAMESPACES, namespace, metadata_only=True)
-            if "deletionTimestamp" not in live["metadata"]:  # a SourceState stays, and is looked at again
-                await self._api.delete(NAMESPACES, namespace)

@@ -56,6 +56,16 @@ class Lease:
         """Whether this process may write now; true by the clock alone, even if the loop was stuck."""
         return self._held is not None and time.monotonic() < self._renewed + self._renew_deadline
 
+    async def free(self) -> bool:
+        """Look once whether a candidate could take it now; a silent holder must be watched until it runs out.
+
+        :raises ApiError: there was no answer
+        """
+        try:
+            return self._is_free(await self._api.request("GET", self._path, resource=LEASES))
+        except NotFound:
+            return True
+
     async def lead(self, work: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, hold it while `work` runs, give it back when that ends or this is cancelled.
 

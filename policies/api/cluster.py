@@ -24,6 +24,10 @@ Removal = Literal["Keep", "Delete"]
 """What happens in a leaving member to what was propagated there."""
 
 
+ServicesAgent = Literal["Host", "Member"]
+"""Where the agent of a cluster's Services runs."""
+
+
 class SecretReference(Model):
     """A Secret on the host."""
 
@@ -50,6 +54,9 @@ class ClusterSpec(Model):
     """While true, Atoll writes nothing to the cluster. It is still observed."""
     removal: Removal = "Keep"
     """What happens in the member to what was propagated there when this Cluster is deleted."""
+    services_agent: ServicesAgent = "Host"
+    """Where the agent runs that exports and imports the cluster's Services: in the controller of the host, or
+    in the member itself, which `atoll services agent` prepares."""
 
 
 class NodeSummary(Model):

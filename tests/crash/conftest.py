@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from federation.controllers import apply, observe, release, report, withdraw
-from mcs import aggregator, copies, importer
-from mcs import app as services
+from mcs import aggregator, carrying, copies, importer
 from mcs.install import install
 from tests.crash.world import World, clear_policies
 from tests.federated import federated
@@ -39,7 +38,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (report, "LONGEST", 0.5),
         (report, "RECHECK", 2.0),
         (withdraw, "ABSENCE_GRACE", 0.2),
-        (services, "RESTART_DELAY", 0.2),
+        (carrying, "RESTART_DELAY", 0.2),
         (aggregator, "_UNTIL_CONNECTED", 0.2),
         (copies, "RETRY", 0.2),
         (importer, "_AGAIN", 0.2),
