@@ -9,14 +9,13 @@ import logging
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 
-from aiohttp import web
-
 from federation.app import Federation
 from federation.kube.api import Api
 from federation.kube.config import load
 from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
 from federation.metrics import Metrics
+from federation.probes import Probes, Ready
 from federation.settings import NAMESPACE, Settings
 from federation.setup import host_id_of
 from mcs.app import Services
@@ -24,7 +23,6 @@ from mcs.app import Services
 log = logging.getLogger(__name__)
 
 LEASE = "atoll-controller"
-LAG_PERIOD = 1.0
 
 
 class Process:
@@ -53,10 +51,9 @@ class Process:
                 Api(configuration, in_flight=settings.host_in_flight, observe=self._metrics.requests("host"))
             )
             lease_api = await stack.enter_async_context(Api(configuration, in_flight=2))
-            await stack.enter_async_context(_Site(self._application(), settings))
+            probes = Probes(self._metrics, self._readiness, settings.metrics_address, settings.metrics_port)
+            await stack.enter_async_context(probes)
             self._lease = Lease(lease_api, NAMESPACE, LEASE, settings.identity)
-            lag = asyncio.create_task(self._measure_lag())
-            stack.callback(lag.cancel)
             while True:
                 try:
                     await self._lease.lead(lambda: self._lead(api))
@@ -94,48 +91,12 @@ class Process:
             self._metrics.count(())
             self._federation = None
 
-    async def _measure_lag(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + LAG_PERIOD
-            await asyncio.sleep(LAG_PERIOD)
-            self._metrics.lag(loop.time() - due)
-
-    # Probes
-
-    def _application(self) -> web.Application:
-        application = web.Application()
-        application.router.add_get("/metrics", self._serve_metrics)
-        application.router.add_get("/healthz", self._serve_health)
-        application.router.add_get("/readyz", self._serve_readiness)
-        return application
-
-    async def _serve_metrics(self, request: web.Request) -> web.Response:
-        return web.Response(body=self._metrics.text(), content_type="text/plain", charset="utf-8")
-
-    async def _serve_health(self, request: web.Request) -> web.Response:
-        return web.Response(text="ok")
-
-    async def _serve_readiness(self, request: web.Request) -> web.Response:
+    def _readiness(self) -> Ready:
         """Ready: reconciling, or standing by for the lease."""
         federation = self._federation
         if federation is None:
             standby = self._lease is not None and not self._lease.held
-            return web.Response(text="standing by" if standby else "starting", status=200 if standby else 503)
+            return Ready(standby, "standing by" if standby else "starting")
         if not federation.ready.is_set():
-            return web.Response(text="the first lists are not complete", status=503)
-        return web.Response(text="leading")
-
-
-class _Site:
-    """An HTTP server for the time of a `with` block."""
-
-    def __init__(self, application: web.Application, settings: Settings) -> None:
-        self._runner, self._settings = web.AppRunner(application, access_log=None), settings
-
-    async def __aenter__(self) -> None:
-        await self._runner.setup()
-        await web.TCPSite(self._runner, self._settings.metrics_address, self._settings.metrics_port).start()
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._runner.cleanup()
+            return Ready(False, "the first lists are not complete")
+        return Ready(True, "leading")

@@ -25,6 +25,11 @@ class Mirrored:
             await mirror.synced.wait()
 
     @property
+    def listed(self) -> bool:
+        """Whether the first list of each is here."""
+        return all(mirror.synced.is_set() for mirror in self._mirrors)
+
+    @property
     def connected(self) -> bool:
         """Whether all watches are open, so that what is not here is not there either."""
-        return all(mirror.synced.is_set() and mirror.connected for mirror in self._mirrors)
+        return self.listed and all(mirror.connected for mirror in self._mirrors)

@@ -11,6 +11,7 @@ from federation.cli.controller import controller
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
 from federation.cli.services import commands as services
+from mcs.command import mcs
 
 app = typer.Typer(
     name="atoll",
@@ -28,6 +29,7 @@ app.add_typer(services.services, name="services")
 app.command("export")(services.export)
 app.command("unexport")(services.unexport)
 app.command("controller")(controller)
+app.command("mcs")(mcs)
 
 
 @app.command()
