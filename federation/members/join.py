@@ -181,7 +181,9 @@ def _rules() -> list[Manifest]:
     rules.append({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]})
     rules.append({"apiGroups": ["networking.k8s.io"], "resources": ["servicecidrs"], "verbs": ["get"]})
     rules.append({"apiGroups": [""], "resources": ["events"], "verbs": ["create"]})
-    rules.append({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]})
+    rules.append(
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}
+    )
     rules.append({"nonResourceURLs": ["/readyz", "/livez", "/version"], "verbs": ["get"]})
     return rules
 

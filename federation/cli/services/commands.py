@@ -12,6 +12,7 @@ import typer
 
 from federation.cli.host import Context, Kubeconfig, connected, run
 from federation.cli.rollout.seeing import Output
+from federation.cli.services.agent import agent
 
 if TYPE_CHECKING:
     from federation.kube.api import Api
@@ -28,6 +29,7 @@ _Timeout = Annotated[float, typer.Option(help="Seconds to wait until all cluster
 _NoWait = Annotated[bool, typer.Option("--no-wait", help="Don't wait until others know of it.")]
 
 services = typer.Typer(help="See the Services that clusters export, and why they are as they are.")
+services.command("agent")(agent)
 
 
 class Form(StrEnum):

@@ -60,7 +60,7 @@ async def places(host: Api, service: Service, clusters: Sequence[str]) -> AsyncI
     :raises ApiError: one of them is not registered, can't be reached, or serves no ServiceExports.
     """
     async with AsyncExitStack() as stack:
-        found = [await _connected(host, name, service, stack) for name in dict.fromkeys(clusters)]
+        found = [Place(*await connect(host, name, stack), service) for name in dict.fromkeys(clusters)]
         await of_each(found, _answers)
         yield found
 
@@ -80,7 +80,11 @@ async def of_each(found: Sequence[Place], work: Callable[[Place], Awaitable[T]])
     return [result for result in results if not isinstance(result, BaseException)]
 
 
-async def _connected(host: Api, name: str, service: Service, stack: AsyncExitStack) -> Place:
+async def connect(host: Api, name: str, stack: AsyncExitStack) -> tuple[Cluster, Api]:
+    """Return a Cluster and the way to it, by the credentials of its Secret.
+
+    :raises ApiError: it is not registered, or its credentials lead nowhere
+    """
     try:
         cluster = Cluster.model_validate(await host.get(CLUSTER, name))
     except NotFound:
@@ -92,7 +96,7 @@ async def _connected(host: Api, name: str, service: Service, stack: AsyncExitSta
         api = await stack.enter_async_context(Api(await from_dict(kubeconfig)))
     except BadConfiguration as error:
         raise ApiError(f"cluster {name}: {error}") from None
-    return Place(cluster, api, service)
+    return cluster, api
 
 
 async def _answers(place: Place) -> None:
