@@ -13,6 +13,7 @@ from federation.kube.api import Api
 from federation.kube.errors import LeaseLost
 from federation.kube.lease import LEASES, Lease
 from tests.apiserver.clients import api_of, through_proxy
+from tests.federated import eventually
 from tests.federation.kube.scripted import until
 from tests.servers import ApiServer
 
@@ -212,3 +213,17 @@ async def test_a_foreign_lease_is_judged_by_its_changes_and_not_by_its_clock(
         await asyncio.wait([first.task], timeout=1)
         assert not first.leads, "its clock is behind, but it may be renewing"
         await until(lambda: first.leads, 4)
+
+
+async def test_who_only_looks_knows_whether_it_is_free_and_takes_nothing(api: Api, namespace: str) -> None:
+    looking = Lease(api, "default", namespace, "looks", **QUICK)
+    assert await looking.free()
+    holder = Candidate(api, namespace, "holds")
+    async with candidates(holder):
+        await until(lambda: holder.leads)
+        assert not await looking.free()
+    assert await looking.free()
+    silent = {"holderIdentity": "crashed", "leaseDurationSeconds": 1}
+    await api.patch(LEASES, namespace, "default", {"spec": silent}, manager="test")
+    await eventually(looking.free, lambda: "a silent holder was not given up", seconds=5)
+    assert (await stored(api, namespace))["holderIdentity"] == "crashed"

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from federation.kube.lease import LEASES
 from federation.members.join import detach, leave
 from federation.resources import CLUSTER, NAMESPACES
+from federation.settings import NAMESPACE
 from mcs.app import Services
 from mcs.install import CLUSTER_ID, CLUSTER_SET, install
 from mcs.names import (
+    AGENT,
     CONTROLLER,
     IMPORTED_BY,
     MANAGED_BY,
@@ -26,7 +29,7 @@ from mcs.names import (
     derived_service,
 )
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
-from policies.api.cluster import Removal
+from policies.api.cluster import Removal, ServicesAgent
 from policies.api.meta import Manifest
 from tests.apiserver.clients import api_of
 from tests.federated import Cluster, Federated, absent, eventually, federated, join_member
@@ -49,7 +52,8 @@ def fleet(
 class Market:
     """The Service `web`, exported by m1 and m2, in a namespace that both have."""
 
-    def __init__(self, running: Federated, namespace: str) -> None:
+    def __init__(self, running: Federated, services: Services, namespace: str) -> None:
+        self.services = services
         self.host, self.members, self.namespace = running.host, dict(running.members), namespace
 
     async def open(self, cluster: str, member: Cluster) -> None:
@@ -71,6 +75,23 @@ class Market:
     async def leave(self, removal: Removal) -> None:
         await leave(self.host.api, "m2", removal=removal)
         await self.host.until(CLUSTER, "m2", None, absent)
+
+    async def assign(self, agent: ServicesAgent) -> None:
+        """Say who carries m2."""
+        await self.host.api.patch(CLUSTER, "m2", None, {"spec": {"servicesAgent": agent}}, manager="test")
+
+    async def carried(self, *clusters: str) -> bool:
+        """Whether these clusters, and no others, are carried by the host."""
+        (count,) = [each for each in self.services.counts() if each.name == "atoll_imported_services"]
+        return count.read().keys() == {(cluster,) for cluster in clusters}
+
+    async def has(self, member: Cluster, address: str) -> bool:
+        """Whether a member imports an address of m1."""
+        selector = {"labelSelector": f"{MANAGED_BY}={CONTROLLER},{SOURCE_CLUSTER}=m1"}
+        pages = member.api.list(ENDPOINT_SLICES, namespace=self.namespace, selector=selector)
+        return any(
+            [address in each["endpoints"][0]["addresses"] async for page in pages for each in page.items]
+        )
 
     async def imported(self, member: Cluster) -> dict[str, str]:
         """What a member has of each cluster's endpoints: an address each."""
@@ -115,7 +136,7 @@ async def market(fleet: Fleet, namespace: str) -> AsyncIterator[Market]:
         beside = [asyncio.create_task(each) for each in (services.run(), _end_namespaces(running.host))]
         await running.start(companion=services)
         try:
-            found = Market(running, namespace)
+            found = Market(running, services, namespace)
             for name, server in fleet.members.items():
                 await found.join(name, server)
                 await found.open(name, running.members[name])
@@ -203,6 +224,46 @@ async def test_a_cluster_says_what_it_waits_for_and_goes_when_that_is_gone(marke
     await _hold(m2, market.namespace, None)
     await market.host.until(CLUSTER, "m2", None, absent)
     assert await m2.get(SERVICE_IMPORTS, "web", market.namespace) is None
+
+
+# A member with an agent of its own
+
+
+@pytest.mark.soak
+async def test_it_is_not_carried_by_the_host_and_is_again_when_that_is_said(market: Market) -> None:
+    await market.assign("Member")
+    await eventually(lambda: market.carried("m1"), lambda: "m2 is carried")
+    piece = _manifest("discovery.k8s.io/v1", "EndpointSlice", market.namespace, "web-2")
+    piece["metadata"]["labels"] = {SERVICE_NAME: "web"}
+    m1, m2 = market.members["m1"], market.members["m2"]
+    before = await market.imported(m2)
+    await m2.delete(ENDPOINT_SLICES, "web-1", market.namespace)
+    await m1.apply(ENDPOINT_SLICES, piece | content("10.1.0.9"))
+    await eventually(lambda: market.has(m1, "10.1.0.9"), lambda: "m1 does not import its own")
+    assert await market.imported(m2) == before
+    await market.assign("Host")
+    await eventually(lambda: market.carried("m1", "m2"), lambda: "m2 is not carried")
+    await eventually(lambda: market.has(m2, "10.1.0.9"), lambda: "m2 does not import")
+    await m1.delete(ENDPOINT_SLICES, "web-2", market.namespace)
+
+
+async def test_it_does_not_leave_before_its_agent_ended(market: Market, fleet: Fleet) -> None:
+    m2 = market.members["m2"]
+    await market.assign("Member")
+    await eventually(lambda: market.carried("m1"), lambda: "m2 is carried")
+    lease = _manifest(LEASES.api_version, LEASES.kind, NAMESPACE, AGENT)
+    spec = {"holderIdentity": "its-agent", "leaseDurationSeconds": 3600}
+    await m2.apply(LEASES, lease | {"spec": spec})
+    await leave(market.host.api, "m2", removal="Delete")
+    await market.host.until(
+        CLUSTER, "m2", None, lambda live: f"Lease {NAMESPACE}/{AGENT}" in _leaving(live).get("message", "")
+    )
+    assert await m2.get(SERVICE_IMPORTS, "web", market.namespace) is not None
+    await m2.apply(LEASES, lease | {"spec": spec | {"holderIdentity": ""}})
+    await market.host.until(CLUSTER, "m2", None, absent)
+    assert await m2.get(SERVICE_IMPORTS, "web", market.namespace) is None
+    await m2.delete(LEASES, AGENT, NAMESPACE)
+    await _comes_back(market, fleet)
 
 
 async def _comes_back(market: Market, fleet: Fleet) -> None:
