@@ -29,12 +29,12 @@ class Departures:
         self._records, self._api, self._carried = records, records.api, carried
 
     async def __call__(self, cluster: str) -> float | None:
-        state = self._records.source(cluster)
-        if state is None or not await self._is_gone(cluster):
+        if not await self._is_gone(cluster):
             return None
         if self._carried(cluster):
             return _UNTIL_ENDED
-        if not state.spec.left:
+        state = self._records.source(cluster)
+        if state is not None and not state.spec.left:
             await self._note(cluster)
         await self._clear(host_namespace(cluster))
         return None

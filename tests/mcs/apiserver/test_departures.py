@@ -15,6 +15,16 @@ from tests.mcs.apiserver.exporters import counted
 from tests.servers import Fleet
 
 
+async def test_a_cluster_that_never_exported_loses_its_namespace_and_with_it_its_account(
+    fleet: Fleet, namespace: str
+) -> None:
+    async with api_of(fleet.host) as host, counted(fleet.host) as (api, writes):
+        await install(host)
+        await host.create(NAMESPACES, {"metadata": {"name": host_namespace(namespace)}}, manager="test")
+        await Departures(Records(api), lambda cluster: False)(namespace)
+        assert writes == {"namespaces": 1}
+
+
 async def test_a_namespace_that_is_on_its_way_out_is_not_deleted_again(fleet: Fleet, namespace: str) -> None:
     """The controller of namespaces, which this host does not have, may be slow; and SourceStates stay."""
     cluster = f"left-{namespace}"
