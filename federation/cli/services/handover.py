@@ -11,7 +11,7 @@ from typing import NamedTuple
 import yaml
 
 from federation.cli.members import address_of
-from federation.cli.services.place import connect
+from federation.cli.services.place import connect, is_itself
 from federation.kube.api import Api, Manifest
 from federation.kube.config import load
 from federation.kube.errors import ApiError, Forbidden, NotFound
@@ -76,8 +76,9 @@ async def _host(place: HostPlace) -> AsyncIterator[tuple[Api, Address]]:
 async def _member(host: Api, cluster: str) -> AsyncIterator[Api]:
     """Connect with Atoll's own account there."""
     async with AsyncExitStack() as stack:
-        _, api = await connect(host, cluster, stack)
+        found, api = await connect(host, cluster, stack)
         try:
+            await is_itself(found, api)
             yield api
         except Forbidden as error:
             raise ApiError(
@@ -89,9 +90,7 @@ async def _manifests(host: Api, address: Address, cluster: str, image: str | Non
     try:
         token = await grant(host, cluster)
     except NotFound:
-        raise ApiError(
-            f"cluster {cluster} is no member of this federation; `kubectl get clusters` shows those that are"
-        ) from None
+        raise _unknown(cluster) from None
     return agent_manifests(cluster, kubeconfig(address), token, image)
 
 
@@ -115,4 +114,14 @@ async def _is_available(member: Api) -> bool:
 
 
 async def _assign(host: Api, cluster: str, agent: ServicesAgent) -> None:
-    await host.patch(CLUSTER, cluster, None, {"spec": {"servicesAgent": agent}}, manager=FIELD_MANAGER)
+    body = {"spec": {"servicesAgent": agent}}
+    try:
+        await host.patch(CLUSTER, cluster, None, body, manager=FIELD_MANAGER)
+    except NotFound:
+        raise _unknown(cluster) from None
+
+
+def _unknown(cluster: str) -> ApiError:
+    return ApiError(
+        f"cluster {cluster} is no member of this federation; `kubectl get clusters` shows those that are"
+    )

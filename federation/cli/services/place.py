@@ -102,7 +102,7 @@ async def connect(host: Api, name: str, stack: AsyncExitStack) -> tuple[Cluster,
 async def _answers(place: Place) -> None:
     try:
         async with asyncio.timeout(_ANSWER):
-            await _is_itself(place)
+            await is_itself(place.cluster, place.api)
             await place.export()
     except (Unreachable, TimeoutError) as error:
         why = str(error) or f"no answer within {_ANSWER:.0f} s"
@@ -120,12 +120,15 @@ async def _answers(place: Place) -> None:
         ) from None
 
 
-async def _is_itself(place: Place) -> None:
-    """Nothing is written to another cluster at the same address; the UID of kube-system tells them apart."""
-    known = place.cluster.status.cluster_uid
-    system = await place.api.get(NAMESPACES, "kube-system", metadata_only=True)
+async def is_itself(cluster: Cluster, api: Api) -> None:
+    """Nothing is written to another cluster at the same address; the UID of kube-system tells them apart.
+
+    :raises ApiError: it is another one, or gave no answer
+    """
+    name, known = cluster.metadata.name, cluster.status.cluster_uid
+    system = await api.get(NAMESPACES, "kube-system", metadata_only=True)
     if known and system["metadata"]["uid"] != known:
         raise ApiError(
-            f"cluster {place.name}: at its address is another cluster than the one that joined; see "
-            f"`kubectl get cluster {place.name} -o yaml`"
+            f"cluster {name}: at its address is another cluster than the one that joined; see "
+            f"`kubectl get cluster {name} -o yaml`"
         )

@@ -7,14 +7,15 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from copy import deepcopy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from federation.cli.services.handover import HostPlace, prepared, to_host
 from federation.install import install
 from federation.kube.api import Api
 from federation.kube.config import from_dict
-from federation.kube.errors import Forbidden, NotFound
+from federation.kube.errors import ApiError, Forbidden, NotFound
 from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest, Resource
 from federation.resources import (
@@ -29,7 +30,7 @@ from federation.resources import (
 )
 from federation.settings import NAMESPACE
 from federation.setup import apply, request_token
-from mcs.credential import host_manifests, revoke
+from mcs.credential import grant, host_manifests, revoke
 from mcs.names import AGENT, FIELD_MANAGER, export_name, host_namespace
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_SETS, SOURCE_STATES
 from policies.api.meta import API_VERSION
@@ -63,6 +64,28 @@ class Granted(NamedTuple):
         }
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
         return bool((await self.agent.request("POST", path, body=review))["status"]["allowed"])
+
+
+@pytest.mark.usefixtures("clusters")
+async def test_a_host_that_makes_no_token_is_named_with_what_to_look_at(apiserver: ApiServer) -> None:
+    """This server runs no controllers."""
+    cluster = f"c-{uuid.uuid4().hex[:8]}"
+    async with api_of(apiserver) as admin:
+        await admin.create(CLUSTER, _manifest(API_VERSION, "Cluster", None, cluster), manager="test")
+        with pytest.raises(
+            ApiError, match=rf"no token into Secret fed-{cluster}/{AGENT}.*serviceaccount-token"
+        ):
+            await grant(admin, cluster, deadline=0.3)
+        await revoke(admin, cluster)
+        await admin.delete(CLUSTER, cluster)
+
+
+@pytest.mark.usefixtures("clusters")
+@pytest.mark.parametrize("work", [prepared, to_host])
+async def test_only_a_member_has_an_agent(apiserver: ApiServer, work: Any) -> None:
+    place = HostPlace(str(apiserver.path), None, "")
+    with pytest.raises(ApiError, match="cluster m-none is no member of this federation"):
+        await (work(place, "m-none", None) if work is prepared else work(place, "m-none"))
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +216,7 @@ async def test_what_it_has_beyond_its_namespace_goes_with_the_cluster(granted: G
         assert owners == ([] if inside else [uid]), manifest
 
 
+@pytest.mark.usefixtures("clusters")
 async def test_it_is_taken_back_and_what_was_exported_stays(apiserver: ApiServer) -> None:
     cluster = f"c-{uuid.uuid4().hex[:8]}"
     kinds = (
@@ -206,7 +230,6 @@ async def test_it_is_taken_back_and_what_was_exported_stays(apiserver: ApiServer
     )
     by_kind = {each.kind: each for each in kinds}
     async with api_of(apiserver) as admin:
-        await install(admin)
         manifests = await _account(admin, cluster)
         export = _export(cluster, host_namespace(cluster))
         await admin.create(CLUSTER_EXPORTS, export, manager=FIELD_MANAGER)
