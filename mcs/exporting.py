@@ -65,7 +65,7 @@ def exported(
         namespace=service[0],
         name=service[1],
         export_creation_timestamp=export["metadata"]["creationTimestamp"],
-        service=_traits(live["spec"], export.get("spec") or {}),
+        service=traits_of(live["spec"], export.get("spec") or {}),
     )
     return Export(_VALID, spec, _abroad(cluster, service, endpoints))
 
@@ -129,7 +129,7 @@ def _is_deleted(manifest: Manifest) -> bool:
     return "deletionTimestamp" in manifest["metadata"]
 
 
-def _traits(live: Mapping[str, Any], export: Mapping[str, Any]) -> ServiceTraits:
+def traits_of(live: Mapping[str, Any], export: Mapping[str, Any]) -> ServiceTraits:
     """Return what the specs of a Service and its ServiceExport say; nothing of their metadata travels."""
     affinity: Any = live.get("sessionAffinity") or "None"
     return ServiceTraits(
