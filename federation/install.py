@@ -1,5 +1,5 @@
-"""What `atoll install` puts on a host: namespace, kinds, roles and, where it is known, the webhook
-configuration.
+"""What `atoll install` puts on a host: namespace, kinds, roles, standing rules and, where it is known how to
+reach it, the webhook configuration.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from federation.settings import NAMESPACE
 from federation.setup import apply
 from federation.webhooks import webhook_configuration
 from mcs.api import KINDS as SERVICE_KINDS
+from mcs.checks import standing
+from mcs.definitions import templates
+from mcs.install import install_on_host
 from policies.api import KINDS
 from policies.api.meta import GROUP
 from policies.api.schema import crds
@@ -31,12 +34,17 @@ def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
 
     """
     webhooks = [webhook_configuration(client_config)] if client_config else []
-    return [_namespace(), *crds(KINDS + SERVICE_KINDS), *_access(), *webhooks]
+    kinds = [*crds(KINDS + SERVICE_KINDS), *templates()]
+    return [_namespace(), *kinds, *_access(), *standing.manifests(), *webhooks]
 
 
 async def install(api: Api, client_config: dict[str, Any] | None = None) -> None:
     """Apply all of it and wait until the kinds are served."""
+    await install_on_host(api, FIELD_MANAGER)
+    theirs = templates()  # where another tool has these, they stay
     for manifest in manifests(client_config):
+        if manifest in theirs:
+            continue
         if manifest["kind"] == "ValidatingWebhookConfiguration":
             await _served(api)
         await apply(api, manifest, manager=FIELD_MANAGER)

@@ -34,6 +34,13 @@ CLUSTER_ROLES = Resource("rbac.authorization.k8s.io", "v1", "clusterroles", "Clu
 CLUSTER_ROLE_BINDINGS = Resource(
     "rbac.authorization.k8s.io", "v1", "clusterrolebindings", "ClusterRoleBinding", False
 )
+ADMISSION_POLICIES, ADMISSION_BINDINGS = (
+    Resource("admissionregistration.k8s.io", "v1", plural, kind, False)
+    for plural, kind in (
+        ("validatingadmissionpolicies", "ValidatingAdmissionPolicy"),
+        ("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
+    )
+)
 WEBHOOKS = Resource(
     "admissionregistration.k8s.io",
     "v1",

@@ -9,6 +9,8 @@ from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest
 from federation.kube.served import CRDS
 from federation.resources import (
+    ADMISSION_BINDINGS,
+    ADMISSION_POLICIES,
     CLUSTER_ROLE_BINDINGS,
     CLUSTER_ROLES,
     DEPLOYMENTS,
@@ -24,6 +26,8 @@ TOKEN_SECONDS = 365 * 24 * 3600
 _BY_KIND = {
     resource.kind: resource
     for resource in (
+        ADMISSION_BINDINGS,
+        ADMISSION_POLICIES,
         CLUSTER_ROLES,
         CLUSTER_ROLE_BINDINGS,
         CRDS,

@@ -21,6 +21,11 @@ def definitions() -> list[Manifest]:
     return [yaml.safe_load(file.read_text("utf-8")) for file in files if file.name.endswith(".yaml")]
 
 
+def templates() -> list[Manifest]:
+    """Return those that a host serves as well: a ServiceExport there is a template."""
+    return [each for each in definitions() if each["spec"]["group"] == "multicluster.x-k8s.io"]
+
+
 def resource_of(definition: Manifest) -> Resource | None:
     """Return the type that a definition serves, in the best version that does; None if it has none."""
     spec, names = definition["spec"], definition["spec"]["names"]

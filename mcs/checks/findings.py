@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from policies.api.meta import GROUP, Manifest
+from policies.api.meta import FORCE, Manifest
 
-FORCE = f"mcs.{GROUP}/force"
-"""Annotation by which the author of a change insists on it; its value is the reason."""
 _SHOWN = 5
 """How many names a message has before it only counts."""
 
@@ -81,6 +79,12 @@ def newly(before: Collection[Finding], after: Iterable[Finding]) -> Iterator[Fin
     known = {(each.check, each.field) for each in before}
     for each in after:
         yield warn(each.check, each.message, each.field) if (each.check, each.field) in known else each
+
+
+def of(service: tuple[str, str], findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Say of which Service findings are, where the change is not of the Service itself."""
+    for each in findings:
+        yield replace(each, field="", message=f"{named(*service)}: {each}")
 
 
 def named(namespace: str, name: str) -> str:

@@ -14,6 +14,8 @@ from pydantic.alias_generators import to_camel
 GROUP = "federation.atoll.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+FORCE = f"mcs.{GROUP}/force"
+"""Annotation by which the author of a change insists that callers of a Service may lose it: the reason."""
 
 Manifest = dict[str, Any]
 """An API object as it travels: a JSON object with apiVersion, kind and metadata."""

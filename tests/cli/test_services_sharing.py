@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from copy import deepcopy
 
 import pytest
 
+from federation.install import FIELD_MANAGER
+from federation.kube.api import Api
+from mcs.definitions import templates
+from mcs.install import install_on_host
 from tests.cli.market import Market, market
 from tests.federated import CLUSTERS, USER
+from tests.mcs.apiserver.test_member_setup import remove
 from tests.servers import Fleet
 
 
@@ -76,9 +82,19 @@ async def test_a_cluster_that_does_not_answer_or_serve_the_kinds_is_named_with_t
     assert said.err.startswith(f"error: cluster {one.name} can't be reached from here: ")
     assert f"`kubectl get cluster {one.name}`" in said.err
     await shop.mislead(shop.one, fleet.host.kubeconfig)
-    said = await shop.atoll("export", shop.title, "--cluster", shop.one.name)
+    async with without_the_kinds(shop.host.api):
+        said = await shop.atoll("export", shop.title, "--cluster", shop.one.name)
     assert "serves no serviceexports.multicluster.x-k8s.io v1beta1" in said.err
     assert f"`atoll join {shop.one.name}` again" in said.err
+
+
+@asynccontextmanager
+async def without_the_kinds(host: Api) -> AsyncIterator[None]:
+    """Have a host that serves no ServiceExports."""
+    for definition in templates():
+        await remove(host, definition)
+    yield
+    await install_on_host(host, FIELD_MANAGER)
 
 
 async def test_nothing_is_written_to_another_cluster_than_the_one_that_joined(shop: Market) -> None:

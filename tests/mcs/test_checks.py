@@ -10,8 +10,8 @@ from mcs.checks import exports as export_checks
 from mcs.checks import removals, services
 from mcs.checks.agreement import agreement
 from mcs.checks.facts import Facts, prospect
-from mcs.checks.findings import FORCE, Finding, Verdict, hold, judged, newly, warn
-from policies.api.meta import Manifest
+from mcs.checks.findings import Finding, Verdict, hold, judged, newly, warn
+from policies.api.meta import FORCE, Manifest
 from tests.mcs.exports import export
 
 NOW = "2026-11-22T00:00:00Z"
