@@ -95,6 +95,7 @@ async def shop(fleet: Fleet, namespace: str) -> AsyncIterator[Shop]:
     yield shop
     for cluster in EXPORTING:
         await shop.unexport(cluster)
+    await shop.is_one()  # a Service that is exported is not deleted
     await fleet.host.delete(SERVICES, "web", namespace)
 
 

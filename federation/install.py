@@ -1,5 +1,5 @@
 """What `atoll install` puts on a host: namespace, kinds, roles, standing rules and, where it is known how to
-reach it, the webhook configuration.
+reach them, the webhook configurations.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.resources import Manifest
 from federation.kube.served import answers
+from federation.service_webhooks import service_webhook_configuration
 from federation.settings import NAMESPACE
 from federation.setup import apply
 from federation.webhooks import webhook_configuration
@@ -33,7 +34,11 @@ def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
     :param client_config: how the API server reaches the webhooks (`federation.webhooks`); None: without
 
     """
-    webhooks = [webhook_configuration(client_config)] if client_config else []
+    webhooks = (
+        [webhook_configuration(client_config), service_webhook_configuration(client_config)]
+        if client_config
+        else []
+    )
     kinds = [*crds(KINDS + SERVICE_KINDS), *templates()]
     return [_namespace(), *kinds, *_access(), *standing.manifests(), *webhooks]
 

@@ -19,12 +19,15 @@ from federation.kube.api import Api
 from federation.kube.config import Configuration, load
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError
+from federation.kube.resources import Resource
 from federation.logs import configure
 from federation.process import Process
+from federation.service_admission import register as register_services
 from federation.settings import Settings
 from mcs.api import KINDS as SERVICE_KINDS
+from mcs.resources import SERVICE_EXPORTS
 from policies.api import KINDS
-from policies.api.meta import GROUP
+from policies.api.meta import GROUP, VERSION
 
 log = logging.getLogger(__name__)
 
@@ -60,10 +63,14 @@ async def _check_installed(configuration: Configuration) -> None:
     async with Api(configuration) as api:
         discovery = Discovery(api)
         await discovery.refresh()
-        kinds = KINDS + SERVICE_KINDS
-        missing = [kind.plural for kind in kinds if discovery.resource(GROUP, kind.__name__) is None]
+        wanted = [Resource(GROUP, VERSION, kind.plural, kind.__name__) for kind in KINDS + SERVICE_KINDS]
+        missing = [
+            kind.group_resource
+            for kind in (*wanted, SERVICE_EXPORTS)
+            if discovery.resource(kind.group, kind.kind, kind.version) is None
+        ]
     if missing:
-        raise ApiError(f"it does not serve {', '.join(missing)} of {GROUP}: run `atoll install`")
+        raise ApiError(f"it does not serve {', '.join(missing)}: run `atoll install`")
 
 
 def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
@@ -91,6 +98,7 @@ class _Shell:
         kopf.on.login(registry=self.registry)(self._login)
         if settings.webhook is not None:
             register(self.registry, self._process.clusters)
+            register_services(self.registry, self._process.consequences)
 
     async def _start(self, **_: Any) -> None:
         self._task = asyncio.create_task(self._process.run(), name="atoll")

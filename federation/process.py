@@ -10,6 +10,7 @@ from collections.abc import Collection
 from contextlib import AsyncExitStack
 
 from federation.app import Federation
+from federation.consequences import Consequences
 from federation.kube.api import Api
 from federation.kube.config import load
 from federation.kube.errors import LeaseLost
@@ -26,11 +27,12 @@ LEASE = "atoll-controller"
 
 
 class Process:
-    """Carries a Federation whenever this process leads. `clusters` names the Clusters for the webhooks."""
+    """Carries a Federation whenever this process leads; `clusters` and `consequences` serve the webhooks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings, self._metrics = settings, Metrics()
         self._federation: Federation | None = None
+        self._consequences: Consequences | None = None
         self._lease: Lease | None = None
 
     def clusters(self) -> Collection[str] | None:
@@ -39,6 +41,12 @@ class Process:
         if federation is None or not federation.ready.is_set():
             return None
         return [name for _, name in federation.host.clusters.keys()]
+
+    def consequences(self) -> Consequences | None:
+        """Return what tells what a change would do to Services, or None while it is not known."""
+        known = self._consequences
+        ready = self._federation is not None and self._federation.ready.is_set()
+        return known if known is not None and ready and known.known else None
 
     async def run(self) -> None:
         """Serve probes and metrics, wait for the lease, lead, and again; ends by cancellation or an error."""
@@ -68,6 +76,7 @@ class Process:
         self._federation = federation = Federation(
             api, host_id, self._settings, self._metrics, companion=services
         )
+        self._consequences = Consequences(federation.host, services)
         for controller in (
             federation.schedule,
             federation.observe,
@@ -89,7 +98,7 @@ class Process:
         finally:
             self._metrics.leading(False)
             self._metrics.count(())
-            self._federation = None
+            self._federation = self._consequences = None
 
     def _readiness(self) -> Ready:
         """Ready: reconciling, or standing by for the lease."""

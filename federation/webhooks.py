@@ -49,7 +49,7 @@ def _webhook(kind: type[Kind], client_config: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": f"{kind.plural}.{GROUP}",
         "admissionReviewVersions": ["v1"],
-        "clientConfig": _at(client_config, handler_id(kind)),
+        "clientConfig": at(client_config, handler_id(kind)),
         "rules": [
             {
                 "apiGroups": [GROUP],
@@ -72,7 +72,7 @@ def handler_id(kind: type[Kind]) -> str:
     return kind.plural
 
 
-def _at(client_config: dict[str, Any], path: str) -> dict[str, Any]:
+def at(client_config: dict[str, Any], path: str) -> dict[str, Any]:
     """Return a client configuration that leads to a path of the server."""
     if service := client_config.get("service"):
         return client_config | {"service": service | {"path": f"/{path}"}}

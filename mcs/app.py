@@ -57,6 +57,23 @@ class Services:
         """Return what is counted for `/metrics`."""
         return counts(self._records, lambda: self._agents)
 
+    @property
+    def records(self) -> Records:
+        """What the host knows, mirrored while this runs."""
+        return self._records
+
+    def importers(self, service: Service) -> list[str]:
+        """Name the connected members that have a ServiceImport."""
+        return sorted(
+            {agent.cluster for agent in self._agents if agent.locals.imports.get(service) is not None}
+        )
+
+    def endpoints(self, service: Service) -> int:
+        """Count what all clusters export of a Service."""
+        sources = (export.spec.cluster for export in self._records.exports_of(service))
+        slices = (each for source in sources for each in self._records.slices_of(source, service).values())
+        return sum(len(each.content["endpoints"]) for each in slices)
+
     def exporting(self) -> int:
         """Count the Services that wait for a worker to export them, of all members."""
         return sum(len(agent.exporting.queue) for agent in self._agents)

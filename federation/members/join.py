@@ -18,9 +18,11 @@ from federation.kube.resources import Manifest
 from federation.resources import CLUSTER, CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, NAMESPACES, SECRETS
 from federation.settings import NAMESPACE
 from federation.setup import apply, request_token
-from policies.api.meta import API_VERSION, GROUP
+from policies.api.meta import API_VERSION, FORCE, GROUP
 
 FIELD_MANAGER = "atoll-join"
+_INSISTS = {FORCE: "atoll unjoin"}
+"""Whoever lets a cluster leave by its name means it, though it be the only one to export a Service."""
 FINALIZER = f"{GROUP}/member"
 ACCOUNT = "atoll"
 AGGREGATE_LABEL = f"{GROUP}/aggregate-to-member"
@@ -81,7 +83,8 @@ async def leave(host: Api, name: str, *, removal: str) -> None:
 
     :raises NotFound: there is no such Cluster
     """
-    await host.patch(CLUSTER, name, None, {"spec": {"removal": removal}}, manager=FIELD_MANAGER)
+    body = {"metadata": {"annotations": _INSISTS}, "spec": {"removal": removal}}
+    await host.patch(CLUSTER, name, None, body, manager=FIELD_MANAGER)
     await host.delete(CLUSTER, name)
 
 
@@ -92,7 +95,7 @@ async def detach(host: Api, name: str) -> None:
     """
     cluster = await host.get(CLUSTER, name)
     finalizers = [f for f in cluster["metadata"].get("finalizers") or [] if f != FINALIZER]
-    body = {"metadata": {"finalizers": finalizers or None}}
+    body = {"metadata": {"annotations": _INSISTS, "finalizers": finalizers or None}}
     await host.patch(CLUSTER, name, None, body, manager=FIELD_MANAGER)
     with suppress(NotFound):
         await host.delete(CLUSTER, name)
