@@ -19,7 +19,7 @@ from mcs.names import (
     slice_name,
 )
 from mcs.slices import Slice, abroad
-from policies.api.meta import API_VERSION, Manifest
+from policies.api.meta import API_VERSION, TEMPLATE, Manifest
 from policies.verdicts import Verdict
 
 _AFFINITY_SECONDS = 10800
@@ -52,7 +52,7 @@ def exported(
     :param live: its Service, if there is one
     :param endpoints: the Service's EndpointSlices by name, ours aside
     """
-    if export is None or _is_deleted(export):
+    if export is None or _is_deleted(export) or _is_template(export):
         return Export(None, None, {})
     if live is None or _is_deleted(live):
         return Export(_no_service(cluster, service), None, {})
@@ -127,6 +127,11 @@ def _too_many_ports(service: Service, count: int) -> Verdict:
 
 def _is_deleted(manifest: Manifest) -> bool:
     return "deletionTimestamp" in manifest["metadata"]
+
+
+def _is_template(export: Manifest) -> bool:
+    """Whether it only stands for what other clusters are to export; copies never say so."""
+    return TEMPLATE in (export["metadata"].get("annotations") or {})
 
 
 def traits_of(live: Mapping[str, Any], export: Mapping[str, Any]) -> ServiceTraits:

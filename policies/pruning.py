@@ -1,4 +1,4 @@
-"""Pruning: what the host's control plane put into a template and no member must get.
+"""Pruning: what the host's control plane put into a template, or is said to the host, and no member must get.
 
 Only what is known to be the host's goes, and what makes an identical apply write again (verified: empty maps
 and lists in metadata, `ingress: []` of a NetworkPolicy). Other empty values stay: `emptyDir: {}` and
@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from policies.api.meta import Manifest
+from policies.api.meta import FORCE, TEMPLATE, Manifest
 from policies.fieldsets import Tree, owning
 
 _ANNOTATIONS = frozenset(
@@ -21,6 +21,8 @@ _ANNOTATIONS = frozenset(
         "pv.kubernetes.io/bind-completed",
         "pv.kubernetes.io/bound-by-controller",
         "volume.kubernetes.io/selected-node",
+        FORCE,
+        TEMPLATE,
     }
 )
 _ANNOTATION_PREFIXES = ("deployment.kubernetes.io/",)

@@ -16,6 +16,8 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 FORCE = f"mcs.{GROUP}/force"
 """Annotation by which the author of a change insists that callers of a Service may lose it: the reason."""
+TEMPLATE = f"mcs.{GROUP}/template"
+"""Annotation of a ServiceExport on a host that is a member, too: it is for others, and no export itself."""
 
 Manifest = dict[str, Any]
 """An API object as it travels: a JSON object with apiVersion, kind and metadata."""

@@ -12,7 +12,7 @@ from mcs.api.service import ServicePort
 from mcs.exporting import Export, export_manifest, exported, slice_manifest
 from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SERVICE_NAMESPACE, SOURCE_CLUSTER, host_namespace
 from mcs.slices import Slice, content_of, projected
-from policies.api.meta import Manifest
+from policies.api.meta import TEMPLATE, Manifest
 
 SERVICE = ("shop", "web")
 PORT = {"name": "http", "port": 80}
@@ -41,7 +41,10 @@ def of(live: Manifest | None = None, **slices: Slice) -> Export:
 DELETED = {"deletionTimestamp": "2026-11-22T00:00:00Z"}
 
 
-@pytest.mark.parametrize("given", [None, export(metadata=DELETED)])
+TEMPLATE_OF_OTHERS = {"annotations": {TEMPLATE: "true"}}
+
+
+@pytest.mark.parametrize("given", [None, export(metadata=DELETED), export(metadata=TEMPLATE_OF_OTHERS)])
 def test_nothing_is_exported_or_said_without_an_export(given: Manifest | None) -> None:
     assert exported("m1", SERVICE, given, service(), {"a": piece("10.1.0.1")}) == Export(None, None, {})
 

@@ -52,6 +52,8 @@ def test_what_the_host_wrote_into_metadata_goes_and_what_users_wrote_stays() -> 
         "deployment.kubernetes.io/revision": "1",
         "deprecated.daemonset.template.generation": "1",
         "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        "mcs.federation.atoll.dev/force": "it is over",
+        "mcs.federation.atoll.dev/template": "true",
     }
     assert prune(template) == deployment("a:1") | {"metadata": own}
 
