@@ -21,7 +21,10 @@ from tests.federated import NAMESPACES, OVERRIDES, POLICIES, SERVICES, condition
 pytestmark = pytest.mark.timeout(300)
 
 EXPORTING, CALLING, PERSON = ("m1", "m2"), "m3", "jane"
+ALSO = ("early", "late")
+"""Services that m3 exports by itself; the host has the Service of the first, of the other the export."""
 REFUSED, ACCEPTED = True, False
+PORT_8080 = {"ports": [{"name": "http", "port": 8080}]}
 
 
 class Said(NamedTuple):
@@ -50,23 +53,31 @@ class Market:
         for name in members:
             await members[name].apply(NAMESPACES, _object("v1", "Namespace", self.namespace))
         kinds = [(each.api_version, each.kind) for each in (SERVICES, SERVICE_EXPORTS)]
-        selectors = [selects(*kind, name=name) for kind in kinds for name in ("web", "alias")]
+        selectors = [selects(*kind, name=name) for kind in kinds for name in ("web", "alias", *ALSO)]
         placement = {"clusterAffinity": {"clusterNames": list(EXPORTING)}}
         await host.apply(POLICIES, policy("web", self.namespace, *selectors, placement=placement))
         await host.apply(SERVICES, self.service("web"))
         await host.apply(SERVICES, self.service("alias", type="ExternalName", externalName="example.com"))
         await members["m1"].apply(SERVICES, self.service("solo"))
         await members["m1"].apply(SERVICE_EXPORTS, self.export("solo"))
-        await host.apply(SERVICE_EXPORTS, self.export("web"))
-        for name in ("web", "solo"):
+        for name in ALSO:
+            await members[CALLING].apply(SERVICES, self.service(name))
+            await members[CALLING].apply(SERVICE_EXPORTS, self.export(name))
+        await host.apply(SERVICES, self.service("early", **PORT_8080))
+        for name in ("web", "late"):
+            await host.apply(SERVICE_EXPORTS, self.export(name))
+        for name in ("web", "solo", *ALSO):
             await self.imported(name, bool)
 
     async def end(self) -> None:
-        await self.fleet.host.delete(SERVICE_EXPORTS, "web", self.namespace)
+        for name in ("web", "late"):
+            await self.fleet.host.delete(SERVICE_EXPORTS, name, self.namespace)
         await self.fleet.members["m1"].delete(SERVICE_EXPORTS, "solo", self.namespace)
-        for name in ("web", "solo"):
+        for name in ALSO:
+            await self.fleet.members[CALLING].delete(SERVICE_EXPORTS, name, self.namespace)
+        for name in ("web", "solo", *ALSO):
             await self.imported(name, lambda live: live is None)
-        for name in ("web", "alias"):
+        for name in ("web", "alias", "early"):
             await self.fleet.host.delete(SERVICES, name, self.namespace)
 
     async def imported(self, name: str, holds: Any) -> Manifest:
@@ -161,6 +172,8 @@ def exports(market: Market) -> list[Case]:
                 market.export("none", exportedLabels={"kubernetes.io/service-name": "a"})),
         created("V07", REFUSED, "spec.exportedAnnotations: total size 65537 exceeds 65536 bytes",
                 market.export("none", exportedAnnotations={"a": "a" * 65536})),
+        created("V11", REFUSED, 'port conflict: port "http" is 80/TCP in m3 and 8080/TCP in m1',
+                market.export("early")),
         market.deletes("V24", ACCEPTED, f'last export of "{shop}/web": ServiceImports in [m1 m2 m3] will be '
                        "deleted", "serviceexport/web"),
     ]  # fmt: skip
@@ -181,6 +194,8 @@ def services(market: Market) -> list[Case]:
                        "used", "service", {"spec": {"internalTrafficPolicy": "Local"}}),
         market.patches("force", ACCEPTED, "would stay exported (forced: it is over)", "service",
                        {"metadata": {"annotations": {FORCE: "it is over"}}, "spec": {"selector": None}}),
+        market.creates("V11", REFUSED, 'port conflict: port "http" is 80/TCP in m3 and 8080/TCP in m2',
+                       market.service("late", **PORT_8080)),
         market.deletes("V23", REFUSED, f'Service "{shop}/web" is exported by [m1 m2] and imported by '
                        f'[m1 m2 m3]; delete ServiceExport "{shop}/web" first', "service/web"),
         market.creates("V37", REFUSED, 'Service names starting with "derived-" are reserved',
@@ -247,11 +262,12 @@ def unnoticed(market: Market) -> list[Case]:
     return [
         market.creates("service", ACCEPTED, silence[0], market.service("other", type="ExternalName",
                                                                        externalName="a.example")),
+        market.creates("as m3 has it", ACCEPTED, silence[0], market.service("late")),
         market.overrides("override", ACCEPTED, silence[0], "/metadata/labels", {"a": "b"}),
         market.patches("port", ACCEPTED, silence[1], "service", {"spec": {"selector": {"tier": "a"}}}),
         market.patches("labels", ACCEPTED, silence[1], "service", {"metadata": {"labels": {"a": "b"}}}),
         market.deletes("service", ACCEPTED, silence[2], "service/alias"),
-        market.deletes("cluster", ACCEPTED, silence[2], f"cluster/{CALLING}"),
+        market.deletes("cluster", ACCEPTED, silence[2], "cluster/m2"),
     ]  # fmt: skip
 
 

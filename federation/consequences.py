@@ -171,14 +171,25 @@ class Consequences:
         :param labels: of the Service as it is to be, which may not be stored yet
         :param export_labels: of the ServiceExport, likewise
         """
+        ending = self._ending(Ref(SERVICE_EXPORTS, *key))
+        exported = (export.spec for export in self._records.exports_of(key))
         return Facts(
             key,
-            tuple(export.spec for export in self._records.exports_of(key)),
+            tuple(export for export in exported if export.cluster not in ending),
             self._targets(Ref(SERVICES, *key), labels),
             self._targets(Ref(SERVICE_EXPORTS, *key), export_labels),
             tuple(self._across.importers(key)),
             self._across.endpoints(key),
         )
+
+    def _ending(self, ref: Ref) -> frozenset[str]:
+        """Return the clusters whose export ends because its template is gone, as soon as they are reached."""
+        record = self._host.binding(ref)
+        if record is None or self._preserved(ref):
+            return frozenset()
+        if not record.deleting and self._host.template(ref) is not None:
+            return frozenset()
+        return frozenset(target.name for target in record.spec.clusters)
 
     def _lost(self, facts: Facts) -> Facts:
         """Leave out what stays in the clusters when it is deleted here."""
