@@ -1,4 +1,4 @@
-"""What the host's API server refuses by itself: no controller runs here, and there is no webhook."""
+"""What the host's API server refuses by itself: no controller runs here, so no webhook answers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ import aiohttp
 import orjson
 import pytest
 
-from federation.install import install
+from federation.install import ACCOUNT, install
 from federation.kube.api import Api
 from federation.kube.config import from_dict, open_session
 from federation.kube.resources import Manifest, Resource
-from federation.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, SERVICE_ACCOUNTS
+from federation.resources import CLUSTER_ROLE_BINDINGS, NAMESPACES, SERVICE_ACCOUNTS, WEBHOOKS
+from federation.sandbox import ports
+from federation.service_webhooks import NAME as SERVICE_WEBHOOKS
+from federation.service_webhooks import service_webhook_configuration
+from federation.settings import NAMESPACE
 from federation.setup import request_token
 from mcs.names import CONTROLLER, FIELD_MANAGER, MANAGED_BY
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
@@ -243,6 +247,42 @@ async def test_v26_our_endpointslices_are_not_made_by_hand(host: Api, person: Pe
     stolen = stored | {"metadata": stored["metadata"] | {"labels": {}}}
     await refused(await person.replaces(ENDPOINT_SLICES, stolen), says)
     await refused(await person.deletes(ENDPOINT_SLICES, shop, "web"), says)
+
+
+async def test_our_own_account_deletes_what_is_ours(apiserver: ApiServer, host: Api, shop: str) -> None:
+    """It has no field manager by which to be known: a deletion names none."""
+    await host.create(ENDPOINT_SLICES, endpoint_slice("ours", shop), manager=FIELD_MANAGER)
+    async with _as_person(apiserver, await request_token(host, NAMESPACE, ACCOUNT)) as ours:
+        assert (await ours.deletes(ENDPOINT_SLICES, shop, "ours")).code == 200
+
+
+async def test_while_nobody_answers_new_exports_wait_and_all_else_goes_on(
+    host: Api, person: Person, shop: str
+) -> None:
+    """The webhook leads nowhere, as while the controller is away."""
+    nobody = {"url": f"https://127.0.0.1:{ports.free(1)[0]}"}
+    await host.apply(WEBHOOKS, service_webhook_configuration(nobody), manager="atoll-install")
+    try:
+
+        async def waits() -> bool:
+            return (await person.creates(SERVICE_EXPORTS, service_export("web", shop))).code == 500
+
+        await eventually(waits, lambda: "the webhook is not asked")
+        refused_anyway = await person.creates(SERVICES, service("derived-web", shop))
+        assert "are reserved" in refused_anyway.message
+        await host.create(SERVICES, service("web", shop), manager="kubectl")
+        await host.patch(SERVICES, "web", shop, {"spec": {"selector": {"a": "b"}}}, manager="kubectl")
+        await host.create(SERVICE_EXPORTS, service_export("dns", "kube-system", "why"), manager="kubectl")
+        for resource, namespace, name in ((SERVICES, shop, "web"), (SERVICE_EXPORTS, "kube-system", "dns")):
+            assert (await person.deletes(resource, namespace, name)).code == 200
+    finally:
+        await host.delete(WEBHOOKS, SERVICE_WEBHOOKS)
+        await host.delete(SERVICE_EXPORTS, "dns", "kube-system")
+
+    async def stored() -> bool:
+        return (await person.creates(SERVICE_EXPORTS, service_export("web", shop))).code == 201
+
+    await eventually(stored, lambda: "the webhook is still asked")
 
 
 async def test_v37_names_of_derived_services_are_ours(person: Person, shop: str) -> None:
