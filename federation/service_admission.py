@@ -5,6 +5,7 @@ They warn or refuse by what is mirrored; a process that does not lead mirrors no
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,12 @@ from federation.service_webhooks import QUESTIONS, Question
 from mcs.checks.findings import Finding, judged
 from policies.api.meta import Manifest
 
+log = logging.getLogger(__name__)
 REFUSED = 403
 NOT_CHECKED = (
     "not checked against what clusters export: the controller that was asked is starting or standing by"
 )
+FAILED = "not checked against what clusters export: that failed, see the log of the controller"
 
 
 def register(registry: kopf.OperatorRegistry, consequences: Callable[[], Consequences | None]) -> None:
@@ -47,7 +50,13 @@ def _register(
         if known is None:
             warnings.append(NOT_CHECKED)
             return
-        verdict = judged(await _found(known, question, before, after), before, after)
+        try:
+            findings = await _found(known, question, before, after)
+        except Exception:  # a mistake of ours must not keep out what others are to store
+            log.exception("%s: a change was not checked", question.path)
+            warnings.append(FAILED)
+            return
+        verdict = judged(findings, before, after)
         warnings.extend(verdict.warnings)
         if verdict.denials:
             raise kopf.AdmissionError("; ".join(verdict.denials), code=REFUSED)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+import kopf
 import pytest
 
 from federation.consequences import Consequences
@@ -15,6 +16,7 @@ from federation.install import install
 from federation.kube.discovery import Discovery
 from federation.kube.ref import Ref
 from federation.resources import NAMESPACES
+from federation.service_admission import FAILED, register
 from mcs.app import Services
 from mcs.exporting import export_manifest
 from mcs.names import export_name, host_namespace
@@ -150,6 +152,19 @@ async def test_one_whose_exports_stay_without_the_template_is_held(shop: Shop) -
     ref = Ref(SERVICE_EXPORTS, shop.namespace, "web")
     await until(lambda: shop.host.template(ref) is None and _is_kept(shop.host.binding(ref)))
     assert await shop.checks_when_deleted() == ["V23"]
+
+
+async def test_a_mistake_of_ours_keeps_nothing_out(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    registry = kopf.OperatorRegistry()
+    register(registry, lambda: shop.consequences)
+    handlers = {handler.id: handler for handler in registry._webhooks.get_all_handlers()}
+    odd = {"metadata": {"name": "of no namespace"}}
+    warnings: list[str] = []
+    await handlers["across-services-create-update-delete"].fn(  # type: ignore[misc]
+        warnings=warnings, old=None, new=kopf.Body(odd)
+    )
+    assert warnings == [FAILED]
+    assert "a change was not checked" in caplog.text
 
 
 def _is_kept(record: Record | None) -> bool:
