@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from e2e.estate import Endpoints, Estate
+from e2e.fleet import reason
 from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest, Resource
 from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, derived_service
-from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
+from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from tests.crash.service_laws import endpoints_of, is_import, source_of
 from tests.federated import Cluster, condition
 
-WATCHED = (ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES)
+WATCHED = (ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES)
 _BACK = 0.2
 """Seconds until a server that was away is asked again."""
 
@@ -158,7 +159,22 @@ class Imports:
                         f"I2, I4: {view.cluster}: {service} of {source}: wanted "
                         f"{_brief(wanted.get(source, {}))}, found {_brief(found.get(source, {}))}"
                     )
+            site = self._estate.sites[service, view.cluster]
+            export = view.objects[SERVICE_EXPORTS.plural].get(service)
+            if site.exported and reasons_of(export) != _REASONS[site.there]:
+                yield f"{view.cluster}: ServiceExport {service} says {reasons_of(export)}"
         yield from _orphans(view, imports)
+
+
+_REASONS = {
+    True: ["Valid", "Exported", "NoConflicts"],
+    False: ["NoService", "Pending", "NoConflicts"],
+}
+"""What a ServiceExport says, with and without its Service."""
+
+
+def reasons_of(export: Manifest | None) -> list[str]:
+    return [reason(export, type_) for type_ in ("Valid", "Ready", "Conflict")]
 
 
 def _differences_of_import(cluster: str, live: Manifest, sources: list[str]) -> Iterator[str]:

@@ -19,7 +19,9 @@ from tests.federated import NAMESPACES, eventually
 SERVICES = ("alpha", "beta", "gamma", "headless-delta")
 SETTLED = 90.0
 """Seconds in which all is right again: a server that was away is asked again after up to 30."""
-_ROUNDS, _ACTS = 3, 6
+_QUIET = 1.5
+"""Seconds for which all must be right: what was ended and begun again may look right before it is noticed."""
+_ROUNDS, _ACTS = 2, 6
 
 
 class Chaos:
@@ -63,8 +65,12 @@ class Chaos:
             self.history.append(await self._estate.act())
 
     async def _settle(self) -> None:
+        since, loop = float("inf"), asyncio.get_running_loop()
+
         async def right() -> bool:
-            return not self._imports.differences()
+            nonlocal since
+            since = min(since, loop.time()) if not self._imports.differences() else float("inf")
+            return loop.time() > since + _QUIET
 
         def last() -> str:
             return "\n".join(["", *self._imports.differences(), "after:", *self.history[-20:]])
