@@ -25,6 +25,31 @@ class Webhook:
 
 
 @dataclass(frozen=True)
+class Staleness:
+    """When endpoints of a cluster that can't be reached are left out by others; all in seconds."""
+
+    renew: float = 10.0
+    """Between two signs of life of a cluster's agent: writes of its Lease."""
+    silent: float = 60.0
+    """Without any, its endpoints are left out."""
+    frozen: float = 300.0
+    """While its agent gives them, but does not reach its cluster, they are left out as late as this."""
+    grace: float = 5.0
+    """For so long an observer may be cut off itself without all time beginning anew."""
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: a sign that comes late would be taken for none."""
+        if not 0 < self.grace <= 3 * self.renew <= self.silent <= self.frozen:
+            raise ValueError(
+                f"a sign of life every {self.renew:g} s, silent after {self.silent:g} s, frozen after "
+                f"{self.frozen:g} s: silence must be three times the first or more, and no longer than frozen"
+            )
+
+
+STALENESS = Staleness()
+
+
+@dataclass(frozen=True)
 class Settings:
     kubeconfig: str | None = None
     context: str | None = None
@@ -40,3 +65,4 @@ class Settings:
     """Requests in flight to one member's API server at most."""
     workers: int = 16
     """Reconciles at the same time, for schedule and observe; apply has as many for each member."""
+    staleness: Staleness = STALENESS
