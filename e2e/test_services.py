@@ -184,6 +184,29 @@ async def test_what_a_cluster_exports_stays_while_its_server_is_away(shop: Shop)
     await shop.is_one("m1")
 
 
+@pytest.mark.soak
+async def test_endpoints_of_a_cluster_whose_server_stays_away_go_and_come_back_with_it(shop: Shop) -> None:
+    times = {"--sign-of-life": 1, "--silent-after": 4, "--frozen-after": 8}
+    await shop.fleet.restart_controller(*(f"{flag}={seconds}" for flag, seconds in times.items()))
+    try:
+        await shop.export(*EXPORTING)
+        await shop.is_one(*EXPORTING)
+        async with shop.fleet.outage("m1"):
+            found = await shop.fleet.members[CALLING].until(
+                SERVICE_IMPORTS, "web", shop.namespace,
+                lambda live: live is not None and condition(live, "SourcesAvailable") == "False",
+                seconds=SETTLE,
+            )  # fmt: skip
+            assert [await shop.imported(CALLING, source) for source in EXPORTING] == [
+                {},
+                await shop.own("m2"),
+            ]
+            assert found["spec"]["ips"]
+        await shop.is_one(*EXPORTING)
+    finally:
+        await shop.fleet.restart_controller(without=list(times))
+
+
 async def test_a_cluster_that_leaves_takes_its_endpoints_along_and_loses_those_of_others(shop: Shop) -> None:
     await shop.export(*EXPORTING)
     await shop.is_one(*EXPORTING)

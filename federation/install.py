@@ -19,6 +19,7 @@ from mcs.api import KINDS as SERVICE_KINDS
 from mcs.checks import standing
 from mcs.definitions import templates
 from mcs.install import install_on_host
+from mcs.names import SOURCE_LEASE
 from policies.api import KINDS
 from policies.api.meta import GROUP
 from policies.api.schema import crds
@@ -74,7 +75,8 @@ def _namespace() -> Manifest:
 
 def _access() -> list[Manifest]:
     """The controller's account on the host. It reads every kind, since any may be a template; it writes
-    few. EndpointSlices and namespaces are for what members export: each has a namespace on the host.
+    few. EndpointSlices and namespaces are for what members export: each has a namespace on the host, with a
+    Lease of one name.
     """
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
     anything = ["get", "list", "watch"]
@@ -86,6 +88,13 @@ def _access() -> list[Manifest]:
         {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": writes},
         {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": writes},
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "patch", "delete"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [SOURCE_LEASE],
+            "verbs": ["patch"],
+        },
         {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
         {"nonResourceURLs": ["*"], "verbs": ["get"]},
     ]

@@ -72,7 +72,7 @@ class Process:
         """One term: it starts from nothing, as the host may be another one by now."""
         host_id = self._settings.host_id or await host_id_of(api)
         log.info("leading as %s for host %s", self._settings.identity, host_id)
-        services = Services(api, self._metrics.reconciled)
+        services = Services(api, self._metrics.reconciled, self._settings.staleness)
         self._federation = federation = Federation(
             api, host_id, self._settings, self._metrics, companion=services
         )
@@ -84,6 +84,7 @@ class Process:
             federation.report,
             services.aggregate,
             services.departures,
+            services.renew,
         ):
             self._metrics.watch_queue(controller.name, controller.queue.__len__)
         self._metrics.watch_queue("apply", federation.applies.__len__)

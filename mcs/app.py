@@ -12,7 +12,7 @@ from federation.kube.informer import Informer
 from federation.kube.lease import Lease
 from federation.metrics import Count
 from federation.resources import CLUSTER
-from federation.settings import NAMESPACE
+from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.agent import Agent
 from mcs.aggregator import Aggregator
 from mcs.assignment import Assignment, assignment_of
@@ -23,6 +23,7 @@ from mcs.deployment import end_agent, remove_agent
 from mcs.farewell import take_leave
 from mcs.names import AGENT, Service
 from mcs.records import Records
+from mcs.renewing import Renewing
 from policies.api.cluster import Removal
 
 
@@ -33,9 +34,9 @@ class Services:
     from all others at once.
     """
 
-    def __init__(self, api: Api, observe: Observe | None = None) -> None:
+    def __init__(self, api: Api, observe: Observe | None = None, staleness: Staleness = STALENESS) -> None:
         self._observe = observe
-        self._records = Records(api)
+        self._records = Records(api, staleness)
         self._clusters: Informer[Assignment] = Informer(api, CLUSTER, assignment_of, self._cluster_changed)
         self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._carried: Counter[str] = Counter()
@@ -49,6 +50,14 @@ class Services:
             "departures",
             Departures(self._records, self._is_carried),
             workers=2,
+            observe=observe,
+            fields=lambda cluster: {"cluster": cluster},
+        )
+        self.renew = Controller(
+            "renew",
+            Renewing(self._records, self._is_ours, self._reaches, staleness),
+            workers=4,
+            timeout=staleness.renew,
             observe=observe,
             fields=lambda cluster: {"cluster": cluster},
         )
@@ -92,6 +101,7 @@ class Services:
             await self._clusters.synced.wait()
             group.create_task(self.aggregate.run())
             group.create_task(self.departures.run())
+            group.create_task(self.renew.run())
 
     async def accompany(self, cluster: str, member: Api) -> None:
         """Export and import for a member while its Cluster leaves that to the host, until cancelled."""
@@ -157,6 +167,10 @@ class Services:
         found = self._clusters.get(("", cluster))
         return found is not None and not found.leaves
 
+    def _reaches(self, cluster: str) -> bool:
+        """Whether an agent runs for a cluster, which ends when that does not answer, and sees it."""
+        return any(agent.cluster == cluster and agent.locals.connected for agent in self._agents)
+
     def _is_carried(self, cluster: str) -> bool:
         return self._carried[cluster] > 0
 
@@ -179,6 +193,7 @@ class Services:
 
     def _cluster_changed(self, key: tuple[str, str]) -> None:
         self._changes[key[1]].set()
+        self.renew.queue.add(key[1])
         self._depart(key[1])
 
     def _depart(self, cluster: str) -> None:

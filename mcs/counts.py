@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 
 from federation.metrics import Count
 from mcs.agent import Agent
+from mcs.liveness import State
 from mcs.records import Records
 
 
@@ -40,5 +41,17 @@ def counts(records: Records, agents: Callable[[], Collection[Agent]]) -> list[Co
                 for _, state in records.sources.items()
                 if not state.spec.left
             },
+        ),
+        Count(
+            "atoll_source_stale",
+            "1 while endpoints of a cluster are left out elsewhere, since it gives no sign of life.",
+            ("cluster",),
+            lambda: {(name,): int(state is State.STALE) for name, state in records.leases.states().items()},
+        ),
+        Count(
+            "atoll_stale_withdrawals",
+            "How often endpoints of a cluster were left out, since it gave no sign of life.",
+            ("cluster",),
+            lambda: {(name,): count for name, count in records.leases.withdrawals.items()},
         ),
     ]

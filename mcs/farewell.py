@@ -24,6 +24,7 @@ from mcs.names import (
     MCS_SERVICE,
     SERVICE_NAMESPACE,
 )
+from mcs.owned import SOURCES_AVAILABLE
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from policies.api.cluster import Removal
 
@@ -35,7 +36,7 @@ _IMPORTED: dict[Resource, Selector] = {
     SERVICE_IMPORTS: _MARKED,
 }
 """What imports consist of."""
-_CONDITIONS = {VALID, READY, CONFLICT}
+_CONDITIONS = {VALID, READY, CONFLICT, SOURCES_AVAILABLE}
 
 _Act = Callable[[Manifest], Coroutine[Any, Any, bool]]
 

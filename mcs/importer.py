@@ -18,12 +18,13 @@ from federation.kube.resources import Manifest, Resource
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
 from mcs.families import Families
-from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, leftovers
+from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, left_out, leftovers
+from mcs.liveness import State
 from mcs.locals import Locals
 from mcs.names import COMPONENT, CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
 from mcs.outage import last_known
 from mcs.owned import IMPORT, SERVICE, STATUS
-from mcs.readiness import IMPORTED, Readiness, name_taken, no_common_family, refused, status_of
+from mcs.readiness import IMPORTED, Readiness, lacks_sources, name_taken, no_common_family, refused, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES
 from mcs.slices import Slice, in_order
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 1.0
 """Seconds until the next look when a mirror is behind."""
+_UNPROVEN = 5.0
+"""Seconds until the next look when a cluster has to prove that it is there again."""
 
 
 class Importer:
@@ -87,7 +90,7 @@ class Importer:
         elif await self._is_behind(found, live):
             return _AGAIN
         elif found.spec.clusters:
-            await self._import(found, live)
+            return await self._import(found, live)
         return None
 
     async def _is_behind(self, found: ServiceSet, live: Manifest | None) -> bool:
@@ -125,10 +128,11 @@ class Importer:
 
     # A Service that is exported
 
-    async def _import(self, found: ServiceSet, live: Manifest | None) -> None:
+    async def _import(self, found: ServiceSet, live: Manifest | None) -> float | None:
         """M3: the derived Service needs the ServiceImport's UID, and the ServiceImport its IPs."""
         spec, service = found.spec, key_of(found.spec)
-        plan = self._plan(found, await self._families())
+        missing = self._missing(service, found, live)
+        plan = self._plan(found, await self._families(), missing)
         sought = _of_set(plan.service_import, found)
         if live is None:
             live = await self._writer.put(IMPORT, sought, None)
@@ -137,22 +141,35 @@ class Importer:
         live = await self._writer.put(IMPORT, _with_ips(sought, derived), live)
         slices = plan.slices if derived is not None or spec.service.type == "Headless" else {}
         await self._write_slices(service, slices, owner)
-        await self._prune(found, slices)
-        status = status_of(spec, live, readiness, utc_now())
+        await self._prune(found, slices, missing)
+        status = status_of(spec, live, readiness, missing, utc_now())
         await self._writer.put(STATUS, status, live)
         for news in transitions(live, [Condition.model_validate(c) for c in status["status"]["conditions"]]):
             await self._events.tell(live, *news)
         if failure is not None:
             raise failure
+        return _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
 
-    def _plan(self, found: ServiceSet, families: tuple[str, ...]) -> Import:
+    def _missing(self, service: Service, found: ServiceSet, live: Manifest | None) -> frozenset[str]:
+        """Name the clusters to do without."""
+        here = {piece.source for piece in self._locals.imported(service).values()}
+        sources = here | {each.name for each in found.spec.clusters}
+        stale = {source for source in sources if self._state(source) is State.STALE}
+        unproven = {source for source in sources - here if self._state(source) is State.NEW}
+        return left_out(self._cluster, sources, stale, unproven, lacking=lacks_sources(live))
+
+    def _state(self, source: str) -> State | None:
+        return self._records.leases.state(source)
+
+    def _plan(self, found: ServiceSet, families: tuple[str, ...], missing: frozenset[str]) -> Import:
         """Decide; the first family of the derived Service stays the first, for it can't be changed."""
         service = key_of(found.spec)
         derived = self._locals.derived(service)
         before = derived["spec"].get("ipFamilies", []) if derived else []
         ordered = sorted(families, key=lambda each: before.index(each) if each in before else 2)
         own = self._locals.endpoints(service)
-        return imported(self._cluster, found.spec, tuple(ordered), self._remote(found), own)
+        remote = {name: held for name, held in self._remote(found).items() if name not in missing}
+        return imported(self._cluster, found.spec, tuple(ordered), remote, own)
 
     def _remote(self, found: ServiceSet) -> dict[str, Mapping[str, Slice]]:
         service = key_of(found.spec)
@@ -202,11 +219,13 @@ class Importer:
                 live = None
             await self._writer.put_slice(sought, live)
 
-    async def _prune(self, found: ServiceSet, wanted: Mapping[str, Manifest]) -> None:
+    async def _prune(
+        self, found: ServiceSet, wanted: Mapping[str, Manifest], missing: frozenset[str]
+    ) -> None:
         service = key_of(found.spec)
         here = self._locals.imported(service)
         present = {**self._remote(found), self._cluster: self._own(service)}
-        certain = certain_of(state.spec for _, state in self._records.sources.items())
+        certain = certain_of(state.spec for _, state in self._records.sources.items()) | missing
         for name in leftovers(self._cluster, found.spec, here, wanted, present, certain):
             await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
 

@@ -82,7 +82,8 @@ def leftovers(
     :param here: the slices of ours in the cluster by name
     :param wanted: the names that the import has
     :param present: by cluster, the names of the slices that there are of it, wanted or not
-    :param certain: the clusters whose slices that are not there are known to be gone (`certain_of`)
+    :param certain: the clusters whose slices that are not there are known to be gone (`certain_of`), or that
+        are left out
     """
     exporting = {each.name for each in found.clusters}
 
@@ -93,6 +94,23 @@ def leftovers(
         return left_out or known_here or source in certain
 
     return [name for name, piece in here.items() if name not in wanted and goes(name, piece.source)]
+
+
+def left_out(
+    cluster: str, sources: Iterable[str], stale: Container[str], unproven: Container[str], *, lacking: bool
+) -> frozenset[str]:
+    """Name the clusters whose endpoints a cluster does without (M8 d); its own are always there.
+
+    :param sources: the clusters that export the Service, or of which something is here
+    :param stale: those that give no sign of life
+    :param unproven: those of which it is not known yet, and of which nothing is here
+    :param lacking: whether the import did without some cluster before, which then has to prove itself
+    """
+    return frozenset(
+        source
+        for source in sources
+        if source != cluster and (source in stale or (lacking and source in unproven))
+    )
 
 
 def certain_of(sources: Iterable[SourceStateSpec]) -> frozenset[str]:

@@ -15,7 +15,8 @@ from mcs.slices import Slice, projected
 from policies.api.meta import Manifest
 
 READY = "Ready"
-"""The condition of a ServiceImport that is ours (KEP-1645)."""
+SOURCES_AVAILABLE = "SourcesAvailable"
+"""The conditions of a ServiceImport that are ours: one of KEP-1645, one of Atoll."""
 _SERVICE_FIELDS = frozenset(
     {
         "type", "selector", "externalIPs", "ports", "sessionAffinity", "sessionAffinityConfig",
@@ -66,7 +67,9 @@ def _status_held(live: Manifest, wanted: Manifest) -> Manifest:
         "metadata": {},
         "status": {
             "clusters": sorted(status.get("clusters") or (), key=lambda each: str(each["cluster"])),
-            "conditions": [each for each in status.get("conditions") or () if each["type"] == READY],
+            "conditions": [
+                each for each in status.get("conditions") or () if each["type"] in (READY, SOURCES_AVAILABLE)
+            ],
         },
     }
 

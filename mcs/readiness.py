@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from mcs.api.service_set import ServiceSetSpec
 from mcs.names import derived_service
-from mcs.owned import READY
+from mcs.owned import READY, SOURCES_AVAILABLE
 from policies.api.meta import Condition, Manifest
 from policies.observation import Stamp, Status, condition
 from policies.verdicts import Verdict
@@ -22,6 +23,11 @@ class Readiness(NamedTuple):
 IMPORTED = Readiness(
     "True", Verdict("Ready", "the endpoints of all clusters that export the Service are here")
 )
+
+_IN_PART = Readiness(
+    "True", Verdict("Ready", "the endpoints of all clusters that give signs of life are here")
+)
+_REACHABLE = Verdict("ClustersReachable", "all clusters that export the Service give signs of life")
 
 
 def no_common_family(found: ServiceSetSpec, families: tuple[str, ...]) -> Readiness:
@@ -43,15 +49,31 @@ def refused(found: ServiceSetSpec, why: str) -> Readiness:
     )
 
 
-def status_of(found: ServiceSetSpec, live: Manifest, readiness: Readiness, now: str) -> Manifest:
+def lacks_sources(live: Manifest | None) -> bool:
+    """Whether a ServiceImport says that it does without some cluster's endpoints."""
+    return any(each.type == SOURCES_AVAILABLE and each.status == "False" for each in _conditions(live or {}))
+
+
+def status_of(
+    found: ServiceSetSpec, live: Manifest, readiness: Readiness, left_out: Collection[str], now: str
+) -> Manifest:
     """Return the status to apply to a ServiceImport.
 
+    SourcesAvailable is there from when it is False for the first time: most imports never need it.
+
     :param live: the ServiceImport as it is
+    :param left_out: the clusters whose endpoints it does without
     :param now: in RFC 3339, when the condition's status changes
     """
-    before = [Condition.model_validate(each) for each in (live.get("status") or {}).get("conditions") or ()]
+    before = _conditions(live)
     stamp = Stamp(live["metadata"].get("generation", 0), now)
-    ready = condition(before, READY, readiness.status, readiness.verdict, stamp)
+    if left_out and readiness == IMPORTED:
+        readiness = _IN_PART
+    after = [condition(before, READY, readiness.status, readiness.verdict, stamp)]
+    if left_out:
+        after.append(condition(before, SOURCES_AVAILABLE, "False", _unreachable(left_out), stamp))
+    elif any(each.type == SOURCES_AVAILABLE for each in before):
+        after.append(condition(before, SOURCES_AVAILABLE, "True", _REACHABLE, stamp))
     metadata = live["metadata"]
     return {
         "apiVersion": live["apiVersion"],
@@ -59,6 +81,20 @@ def status_of(found: ServiceSetSpec, live: Manifest, readiness: Readiness, now: 
         "metadata": {"namespace": metadata["namespace"], "name": metadata["name"]},
         "status": {
             "clusters": [{"cluster": name} for name in sorted(each.name for each in found.clusters)],
-            "conditions": [ready.dump()],
+            "conditions": [each.dump() for each in after],
         },
     }
+
+
+def _unreachable(clusters: Collection[str]) -> Verdict:
+    names = ", ".join(sorted(clusters))
+    message = (
+        f"no sign of life from {names}: endpoints from there are left out until there is; see `kubectl get "
+        "clusters` on the host"
+    )
+    return Verdict("ClusterUnreachable", message)
+
+
+def _conditions(live: Manifest) -> list[Condition]:
+    found = (live.get("status") or {}).get("conditions") or ()
+    return [Condition.model_validate(each) for each in found]

@@ -6,14 +6,16 @@ that is a member itself imports is not taken for exports.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from federation.kube.api import Api
 from federation.kube.informer import Informer
 from federation.kube.resources import Key
-from federation.settings import NAMESPACE
+from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.api import ClusterExport, ServiceSet, SourceState
 from mcs.groups import Groups
+from mcs.lease_observer import LeaseObserver
 from mcs.mirrored import Mirrored
 from mcs.names import CONTROLLER, MANAGED_BY, Service, export_name, host_namespace, set_name
 from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_SETS, SOURCE_STATES
@@ -28,16 +30,20 @@ class Listener(Protocol):
 
     def set_changed(self, service: Service) -> None: ...
     def slices_changed(self, source: str, service: Service) -> None:
-        """What a cluster's endpoints are on the host."""
+        """What a cluster's endpoints are on the host, or whether they are left out because it is gone."""
 
     def source_changed(self, cluster: str) -> None: ...
 
 
 class Records(Mirrored):
-    """The mirrors; `run` carries them. Any number may listen."""
+    """The mirrors; `run` carries them. Any number may listen.
 
-    def __init__(self, api: Api) -> None:
+    `leases` says which clusters give no sign of life. It is no mirror of these: nobody waits for it.
+    """
+
+    def __init__(self, api: Api, staleness: Staleness = STALENESS) -> None:
         self.api = api
+        self.leases = LeaseObserver(api, staleness, self._liveness_changed, self._is_synced)
         self.listeners: set[Listener] = set()
         self.exports: Informer[ClusterExport] = Informer(
             api, CLUSTER_EXPORTS, ClusterExport.model_validate, self._export_changed
@@ -59,6 +65,11 @@ class Records(Mirrored):
         self._sets_of: Groups[Service] = Groups()
         self._slices_of: Groups[tuple[str, Service]] = Groups()
         super().__init__(self.exports, self.sets, self.sources, self.slices)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run())
+            group.create_task(self.leases.run())
 
     def services(self) -> set[Service]:
         """Return every Service of which anything is known."""
@@ -94,6 +105,17 @@ class Records(Mirrored):
         """Whether what a cluster has not on the host is known not to be exported there."""
         state = self.source(cluster)
         return state is not None and (state.spec.synced or state.spec.left)
+
+    def _is_synced(self, cluster: str) -> bool:
+        state = self.source(cluster)
+        return state is not None and state.spec.synced
+
+    def _liveness_changed(self, cluster: str) -> None:
+        sets = (found.spec for _, found in self.sets.items())
+        named = {(each.namespace, each.name) for each in sets if cluster in (c.name for c in each.clusters)}
+        for service in self.exported_by(cluster) | named:
+            for listener in list(self.listeners):
+                listener.slices_changed(cluster, service)
 
     def _export_changed(self, key: Key) -> None:
         export = self.exports.get(key)

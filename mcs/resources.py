@@ -12,6 +12,7 @@ CLUSTER_EXPORTS = _OURS["ClusterExport"]
 SERVICE_SETS = _OURS["ServiceSet"]
 SOURCE_STATES = _OURS["SourceState"]
 
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 SERVICES = Resource("", "v1", "services", "Service")
 ENDPOINT_SLICES = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
 SERVICE_EXPORTS = Resource("multicluster.x-k8s.io", "v1beta1", "serviceexports", "ServiceExport")

@@ -11,9 +11,9 @@ from federation.metrics import Metrics
 from mcs.agent import Agent
 from mcs.api.service_set import SetConflict
 from mcs.counts import counts
-from mcs.names import set_name
+from mcs.names import SOURCE_CLUSTER, SOURCE_LEASE, host_namespace, set_name
 from mcs.records import Records
-from mcs.resources import SERVICE_IMPORTS, SERVICE_SETS, SOURCE_STATES
+from mcs.resources import LEASES, SERVICE_IMPORTS, SERVICE_SETS, SOURCE_STATES
 from policies.api.meta import Manifest
 from tests.mcs.imports import WEB, service_set
 
@@ -35,8 +35,15 @@ def _a_source(cluster: str, **said: bool) -> Manifest:
     return _stored(SOURCE_STATES, cluster, spec={"cluster": cluster, **said})
 
 
+def _a_lease(cluster: str) -> Manifest:
+    lease = _stored(LEASES, SOURCE_LEASE)
+    lease["metadata"] |= {"namespace": host_namespace(cluster), "labels": {SOURCE_CLUSTER: cluster}}
+    return lease
+
+
 def _lines(metrics: Metrics) -> set[str]:
-    return {line for line in metrics.text().decode().splitlines() if "service" in line or "exports" in line}
+    told = ("service", "exports", "stale")
+    return {line for line in metrics.text().decode().splitlines() if any(word in line for word in told)}
 
 
 async def test_counts_are_those_of_the_moment_and_of_the_process_that_leads() -> None:
@@ -48,6 +55,7 @@ async def test_counts_are_those_of_the_moment_and_of_the_process_that_leads() ->
     records.sets.observe(_a_set("PortConflict", "TypeConflict"))
     for source in (_a_source("m1", synced=True), _a_source("m2"), _a_source("m3", left=True)):
         records.sources.observe(source)
+    records.leases.mirror.observe(_a_lease("m1"))
     agents.add(agent := Agent("m1", api, records))
     agent.locals.imports.observe(_stored(SERVICE_IMPORTS, "web"))
     assert {line for line in _lines(metrics) if not line.startswith("#")} == {
@@ -57,6 +65,7 @@ async def test_counts_are_those_of_the_moment_and_of_the_process_that_leads() ->
         'atoll_imported_services{cluster="m1"} 1.0',
         'atoll_exports_synced{cluster="m1"} 1.0',
         'atoll_exports_synced{cluster="m2"} 0.0',
+        'atoll_source_stale{cluster="m1"} 0.0',
     }
 
     metrics.count(())

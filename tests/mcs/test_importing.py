@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcs.api.source_state import SourceStateSpec
-from mcs.importing import Import, imported, is_withdrawn, key_of, leftovers
+from mcs.importing import Import, imported, is_withdrawn, key_of, left_out, leftovers
 from mcs.names import (
     CONTROLLER,
     DERIVED_SERVICE,
@@ -315,6 +315,29 @@ def test_what_is_wanted_no_more_goes_only_if_that_is_certain(
 ) -> None:
     found = service_set(*exporting)
     assert sorted(leftovers("m2", found, HERE, (), present, certain)) == sorted(gone), case
+
+
+@pytest.mark.parametrize(
+    ("stale", "unproven", "lacking", "without"),
+    [
+        ("m1 m2", "", False, "m1"),
+        ("", "m1 m2 m3", False, ""),
+        ("m1", "m2 m3", True, "m1 m3"),
+        ("", "", True, ""),
+    ],
+    ids=[
+        "a cluster is never gone from itself",
+        "nothing goes before it is known",
+        "nor comes back before that",
+        "all are there",
+    ],
+)
+def test_clusters_that_are_gone_are_done_without(
+    stale: str, unproven: str, lacking: bool, without: str
+) -> None:
+    sources = ("m1", "m2", "m3")
+    found = left_out("m2", sources, stale.split(), unproven.split(), lacking=lacking)
+    assert found == frozenset(without.split())
 
 
 def test_a_slice_of_ours_that_maps_to_nothing_goes() -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from mcs.names import derived_service
-from mcs.readiness import IMPORTED, Readiness, name_taken, no_common_family, refused, status_of
+from mcs.readiness import (
+    IMPORTED,
+    Readiness,
+    lacks_sources,
+    name_taken,
+    no_common_family,
+    refused,
+    status_of,
+)
 from policies.api.meta import Manifest
 from tests.mcs.imports import WEB, service_set
 
@@ -24,13 +32,13 @@ def ready(status: str) -> Manifest:
 
 
 def test_clusters_are_in_the_order_of_their_names() -> None:
-    found = status_of(service_set("m3", "m1", "m2"), live(), IMPORTED, NOW)
+    found = status_of(service_set("m3", "m1", "m2"), live(), IMPORTED, (), NOW)
     assert [each["cluster"] for each in found["status"]["clusters"]] == ["m1", "m2", "m3"]
 
 
 @pytest.mark.parametrize(("before", "since"), [("True", THEN), ("False", NOW)])
 def test_the_transition_time_moves_with_the_status_alone(before: str, since: str) -> None:
-    found = status_of(service_set("m1"), live(conditions=[ready(before)]), IMPORTED, NOW)
+    found = status_of(service_set("m1"), live(conditions=[ready(before)]), IMPORTED, (), NOW)
     (condition,) = found["status"]["conditions"]
     assert (condition["lastTransitionTime"], condition["observedGeneration"]) == (since, 3)
 
@@ -46,3 +54,26 @@ def test_the_transition_time_moves_with_the_status_alone(before: str, since: str
 def test_what_is_in_the_way_is_named(readiness: Readiness, reason: str, named: str) -> None:
     assert (readiness.status, readiness.verdict.reason) == ("False", reason)
     assert named in readiness.verdict.message
+
+
+def test_an_import_that_never_did_without_a_cluster_says_nothing_of_it() -> None:
+    """So an upgrade writes no status."""
+    found = status_of(service_set("m1"), live(), IMPORTED, (), NOW)
+    assert [each["type"] for each in found["status"]["conditions"]] == ["Ready"]
+    assert not lacks_sources(found)
+
+
+def test_clusters_that_are_done_without_are_named_until_they_are_back() -> None:
+    without = status_of(service_set("m1", "m3"), live(), IMPORTED, {"m3", "m1"}, THEN)
+    ready, sources = without["status"]["conditions"]
+    assert (sources["status"], sources["reason"]) == ("False", "ClusterUnreachable")
+    assert sources["message"].startswith("no sign of life from m1, m3: ")
+    assert ready["status"] == "True"
+    assert "all clusters that export" not in ready["message"]
+    assert lacks_sources(without)
+
+    back = status_of(service_set("m1", "m3"), live(**without["status"]), IMPORTED, (), NOW)
+    ready, sources = back["status"]["conditions"]
+    assert (sources["status"], sources["reason"]) == ("True", "ClustersReachable")
+    assert (ready["lastTransitionTime"], sources["lastTransitionTime"]) == (THEN, NOW)
+    assert not lacks_sources(back)

@@ -8,9 +8,11 @@ from federation.kube.resources import Resource
 from federation.members.join import FIELD_MANAGER, member_manifests
 from federation.resources import NAMESPACES
 from federation.setup import apply
+from mcs.names import SOURCE_LEASE
 from mcs.resources import (
     CLUSTER_EXPORTS,
     ENDPOINT_SLICES,
+    LEASES,
     SERVICE_EXPORTS,
     SERVICE_IMPORTS,
     SERVICE_SETS,
@@ -32,6 +34,8 @@ async def test_the_controller_keeps_what_members_export_on_the_host(apiserver: A
         for kind in (CLUSTER_EXPORTS, SERVICE_SETS, SOURCE_STATES, ENDPOINT_SLICES, NAMESPACES):
             for verb in READ + APPLY_AND_DELETE:
                 await may(host, "atoll-controller", verb, kind)
+        for verb in ("create", "patch"):
+            await may(host, "atoll-controller", verb, LEASES, name=SOURCE_LEASE)
 
 
 async def test_a_member_lets_us_export_and_import(apiserver: ApiServer) -> None:
@@ -47,9 +51,17 @@ async def test_a_member_lets_us_export_and_import(apiserver: ApiServer) -> None:
             await may(member, "atoll", verb, NAMESPACES)
 
 
-async def may(api: Api, account: str, verb: str, kind: Resource, subresource: str = "") -> None:
+async def may(
+    api: Api, account: str, verb: str, kind: Resource, subresource: str = "", *, name: str = ""
+) -> None:
     """Wait until an account has a right everywhere: the API server takes a moment to know new roles."""
-    attributes = {"verb": verb, "group": kind.group, "resource": kind.plural, "subresource": subresource}
+    attributes = {
+        "verb": verb,
+        "group": kind.group,
+        "resource": kind.plural,
+        "subresource": subresource,
+        "name": name,
+    }
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
