@@ -12,6 +12,7 @@ import uuid
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,8 +31,16 @@ from mcs.api.cluster_export import ClusterExportSpec
 from mcs.app import Services
 from mcs.exporting import export_manifest, slice_manifest
 from mcs.merge import merged
-from mcs.names import Service, host_namespace, set_name, slice_name
-from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_SETS, SERVICES
+from mcs.names import (
+    FRESH_TIME,
+    SOURCE_CLUSTER,
+    SOURCE_LEASE,
+    Service,
+    host_namespace,
+    set_name,
+    slice_name,
+)
+from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, LEASES, SERVICE_EXPORTS, SERVICE_SETS, SERVICES
 from policies.api.meta import API_VERSION, Manifest
 from tests.apiserver.clients import api_of
 from tests.cli.shop import Said
@@ -87,6 +96,20 @@ class Records:
     async def _space(self, name: str) -> None:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
         await self.api.apply(NAMESPACES, manifest, manager=USER)
+
+
+def lease(cluster: str, *, renewed: int, fresh: int) -> Manifest:
+    """Return a cluster's Lease, renewed so many seconds ago, when it was reached so many seconds ago."""
+    then = [datetime.now(UTC) - timedelta(seconds=ago) for ago in (renewed, fresh)]
+    stamps = [each.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for each in then]
+    metadata = {
+        "namespace": host_namespace(cluster),
+        "name": SOURCE_LEASE,
+        "labels": {SOURCE_CLUSTER: cluster},
+        "annotations": {FRESH_TIME: stamps[1]},
+    }
+    manifest = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
+    return manifest | {"spec": {"renewTime": stamps[0]}}
 
 
 @asynccontextmanager

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator
 import pytest
 import yaml
 
-from tests.cli.market import Records, records
+from federation.cli.services.signs import silent
+from mcs.resources import LEASES
+from tests.cli.market import Records, lease, records
+from tests.federated import USER
 from tests.mcs.exports import export
 from tests.servers import ApiServer
 
@@ -65,6 +68,33 @@ async def test_the_list_prints_what_programs_read(host: Records) -> None:
     ]
     assert found["conflicts"] == ["PortConflict"]
     assert yaml.safe_load((await host.atoll("services", "-n", host.namespace, "-o", "yaml")).out) == [found]
+
+
+async def test_a_cluster_that_others_do_without_is_shown_as_stale(host: Records) -> None:
+    """By the times that its Lease says: m1 is silent, m2 does not reach its cluster, m3 is there."""
+    clusters = [f"{host.namespace}-{each}" for each in ("m1", "m2", "m3")]
+    await host.exported(*(export(each) for each in clusters))
+    for cluster in clusters:
+        await host.endpoints(cluster, a1=True)
+    for cluster, renewed, fresh in zip(clusters, (70, 1, 20), (70, 310, 200), strict=True):
+        await host.api.apply(LEASES, lease(cluster, renewed=renewed, fresh=fresh), manager=USER)
+    row = (await host.atoll("services", "-n", host.namespace)).out.splitlines()[1].split()
+    m1, m2, m3 = clusters
+    assert row[4:6] == ["1/1", f"{m1}:stale,{m2}:stale,{m3}:1/1"]
+    told = (await host.atoll("services", "explain", f"{host.namespace}/web")).out
+    assert f"cluster {m1} gives no sign of life since 1m: " in told
+    assert f"cluster {m2} gives no sign of life since 5m: " in told
+    assert f"cluster {m3} gives" not in told
+    imported = [line.split(maxsplit=4)[4] for line in told.splitlines()[-3:]]
+    assert imported == ["no: its cluster gives no sign of life"] * 2 + ["yes"]
+    found = json.loads((await host.atoll("services", "explain", f"{host.namespace}/web", "-o", "json")).out)
+    assert [each["stale"] for each in found["clusters"]] == [True, True, False]
+
+
+def test_while_nobody_gives_signs_of_life_nobody_is_stale() -> None:
+    """The controller does not run, and judges nobody."""
+    assert silent([]) == {}
+    assert silent([lease("m1", renewed=1000, fresh=1000), lease("m2", renewed=990, fresh=990)]) == {}
 
 
 async def test_a_list_of_nothing_says_so(host: Records) -> None:

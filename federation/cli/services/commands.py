@@ -88,13 +88,19 @@ def explain(
     """Show of each property whose it is and who says otherwise, and where the endpoints are."""
     from federation.cli.services import explanation
     from federation.cli.services.known import known, service_named
+    from federation.cli.services.signs import without_sign
+
+    is_json = output is Form.JSON
 
     async def use(api: Api) -> str:
         found = await known(api, service_named(service))
-        if output is Form.JSON:
-            answer = explanation.departure_as_json(found, without) if without else explanation.as_json(found)
-            return json.dumps(answer, indent=2)
-        return explanation.departure_told(found, without) if without else explanation.told(found)
+        if without:
+            departure = explanation.departure_as_json(found, without)
+            return json.dumps(departure, indent=2) if is_json else explanation.departure_told(found, without)
+        gone = await without_sign(api)
+        if is_json:
+            return json.dumps(explanation.as_json(found, gone), indent=2)
+        return explanation.told(found, gone)
 
     typer.echo(_on_host(kubeconfig, context, use))
 

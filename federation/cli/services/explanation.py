@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from federation.cli.rollout.columns import age, columns
@@ -11,13 +11,16 @@ from federation.kube.errors import ApiError
 from mcs.explaining import Change, Departure, Endpoint, Explanation, Property, explained, without
 
 
-def told(known: Known) -> str:
-    """Return an explanation for people."""
+def told(known: Known, gone: Mapping[str, str]) -> str:
+    """Return an explanation for people.
+
+    :param gone: the clusters that others do without, and since when they give no sign of life.
+    """
     explanation = explained(*known)
-    return "\n\n".join(part for part in _parts(known, explanation) if part)
+    return "\n\n".join(part for part in _parts(known, explanation, gone) if part)
 
 
-def as_json(known: Known) -> dict[str, Any]:
+def as_json(known: Known, gone: Container[str]) -> dict[str, Any]:
     """Return the same for programs."""
     found, explanation = known.found, explained(*known)
     return {
@@ -29,6 +32,7 @@ def as_json(known: Known) -> dict[str, Any]:
                 "name": each.name,
                 "exportCreationTimestamp": each.export_creation_timestamp,
                 "excludedPorts": explanation.excluded.get(each.name, []),
+                "stale": each.name in gone,
             }
             for each in found.clusters
         ],
@@ -71,7 +75,7 @@ def departure_as_json(known: Known, cluster: str) -> dict[str, Any]:
     }
 
 
-def _parts(known: Known, explanation: Explanation) -> Iterator[str]:
+def _parts(known: Known, explanation: Explanation, gone: Mapping[str, str]) -> Iterator[str]:
     found = known.found
     exporters = ", ".join(f"{each.name} ({age(each.export_creation_timestamp)})" for each in found.clusters)
     yield (
@@ -87,7 +91,13 @@ def _parts(known: Known, explanation: Explanation) -> Iterator[str]:
         for cluster, reasons in explanation.excluded.items()
         for reason in reasons
     )
-    yield _endpoints(explanation.endpoints)
+    yield "\n".join(
+        f"cluster {each.name} gives no sign of life since {age(gone[each.name])}: others do without its "
+        f"endpoints until it does; see `kubectl get cluster {each.name}`"
+        for each in found.clusters
+        if each.name in gone
+    )
+    yield _endpoints(explanation.endpoints, gone)
 
 
 def _owners(found: Property) -> str:
@@ -99,19 +109,26 @@ def _otherwise(found: Property) -> str:
     return "; ".join(said) or "-"
 
 
-def _endpoints(endpoints: Sequence[Endpoint]) -> str:
+def _endpoints(endpoints: Sequence[Endpoint], gone: Container[str]) -> str:
     if not endpoints:
         return "no cluster has endpoints of it: do pods match the selectors of the Services?"
     header = ("CLUSTER", "ENDPOINTSLICE", "ADDRESS", "READY", "IMPORTED")
     rows = [
-        (each.cluster, each.slice, ",".join(each.addresses), "yes" if each.ready else "no", _imported(each))
+        (
+            each.cluster,
+            each.slice,
+            ",".join(each.addresses),
+            "yes" if each.ready else "no",
+            _imported(each, gone),
+        )
         for each in endpoints
     ]
     return columns([header, *rows])
 
 
-def _imported(endpoint: Endpoint) -> str:
-    return f"no: {endpoint.unused}" if endpoint.unused else "yes"
+def _imported(endpoint: Endpoint, gone: Container[str]) -> str:
+    unused = endpoint.unused or ("its cluster gives no sign of life" if endpoint.cluster in gone else "")
+    return f"no: {unused}" if unused else "yes"
 
 
 def _property(found: Property) -> dict[str, Any]:

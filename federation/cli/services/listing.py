@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 import yaml
 
 from federation.cli.rollout.columns import columns
 from federation.cli.services.known import Slices, sets_and_slices
+from federation.cli.services.signs import without_sign
 from federation.kube.api import Api
 from mcs.api.service_set import ServiceSetSpec
 from mcs.explaining import Endpoint, endpoints
@@ -27,7 +28,8 @@ async def listed(api: Api, namespace: str, output: str) -> str:
     :param output: `table`, `wide`, `json`, `yaml` or `name`.
     """
     sets, slices = await sets_and_slices(api, namespace)
-    rows = [row(found, slices.get((found.namespace, found.name), {})) for found in sets]
+    gone = await without_sign(api)
+    rows = [row(found, slices.get((found.namespace, found.name), {}), gone) for found in sets]
     match output:
         case "json":
             return json.dumps(rows, indent=2)
@@ -40,8 +42,11 @@ async def listed(api: Api, namespace: str, output: str) -> str:
     return _table(rows, wide=output == "wide")
 
 
-def row(found: ServiceSetSpec, slices: Slices) -> Row:
-    """Return what programs read of a Service."""
+def row(found: ServiceSetSpec, slices: Slices, gone: Container[str]) -> Row:
+    """Return what programs read of a Service.
+
+    :param gone: the clusters that others do without.
+    """
     told = list(endpoints(found, slices))
     return {
         "namespace": found.namespace,
@@ -54,6 +59,7 @@ def row(found: ServiceSetSpec, slices: Slices) -> Row:
                 "name": cluster.name,
                 "exportCreationTimestamp": cluster.export_creation_timestamp,
                 "excludedPorts": list(cluster.excluded_ports),
+                "stale": cluster.name in gone,
                 **_counts([each for each in told if each.cluster == cluster.name and not each.unused]),
             }
             for cluster in found.clusters
@@ -80,7 +86,9 @@ def _table(rows: Sequence[Row], *, wide: bool) -> str:
 
 def _cells(found: Row, *, wide: bool) -> list[str]:
     clusters = found["clusters"]
-    ready, all_ = (sum(each[count] for each in clusters) for count in ("ready", "endpoints"))
+    ready, all_ = (
+        sum(each[count] for each in clusters if not each["stale"]) for count in ("ready", "endpoints")
+    )
     more = [clusters[0]["name"], ",".join(found["ipFamilies"]) or "-", _excluded(clusters)] if wide else []
     return [
         found["namespace"],
@@ -95,10 +103,14 @@ def _cells(found: Row, *, wide: bool) -> list[str]:
 
 
 def _clusters(clusters: Sequence[Row], limit: int) -> str:
-    """Name clusters with their endpoints, `m1:2/2,m2:1/3`; those beyond the limit are counted."""
-    named = [f"{each['name']}:{each['ready']}/{each['endpoints']}" for each in clusters[:limit]]
+    """Name clusters with their endpoints, `m1:2/2,m2:stale`; those beyond the limit are counted."""
+    named = [f"{each['name']}:{_usable(each)}" for each in clusters[:limit]]
     rest = len(clusters) - len(named)
     return ",".join([*named, f"+{rest}"] if rest else named)
+
+
+def _usable(cluster: Row) -> str:
+    return "stale" if cluster["stale"] else f"{cluster['ready']}/{cluster['endpoints']}"
 
 
 def _excluded(clusters: Sequence[Row]) -> str:
