@@ -16,6 +16,7 @@ import uvloop
 
 from federation.kube.api import Api
 from federation.kube.config import load
+from federation.kube.controller import Controller
 from federation.kube.errors import BadConfiguration, LeaseLost
 from federation.kube.informer import Informer
 from federation.kube.lease import Lease
@@ -23,13 +24,14 @@ from federation.logs import configure
 from federation.metrics import Metrics
 from federation.probes import Probes, Ready
 from federation.resources import CLUSTER
-from federation.settings import NAMESPACE, identity
+from federation.settings import NAMESPACE, STALENESS, Staleness, identity
 from mcs.agent import Agent
 from mcs.assignment import Assignment, assignment_of
 from mcs.carrying import carry, carry_on
 from mcs.counts import counts
 from mcs.names import AGENT
 from mcs.records import Records
+from mcs.renewing import Renewing
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Settings:
     identity: str = field(default_factory=identity)
     metrics_port: int = 8080
     metrics_address: str = "127.0.0.1"
+    staleness: Staleness = STALENESS
 
 
 def run(settings: Settings) -> int:
@@ -105,18 +108,21 @@ class Process:
             await carry_on(self._cluster, lambda: self._serve(host, member, lease))
 
     async def _serve(self, host: Api, member: Api, lease: Lease) -> None:
-        records, own = Records(host), {"fieldSelector": f"metadata.name={self._cluster}"}
+        records = Records(host, self._settings.staleness)
+        renew = self._renewing(records, lease)
+        own = {"fieldSelector": f"metadata.name={self._cluster}"}
         self._assignments = Informer(
-            host, CLUSTER, assignment_of, lambda key: self._changed.set(), selector=own
+            host, CLUSTER, assignment_of, lambda key: self._assignment_changed(renew), selector=own
         )
         self._count(records)
         async with asyncio.TaskGroup() as group:
             group.create_task(records.run())
             group.create_task(self._assignments.run())
+            group.create_task(renew.run())
             with suppress(TimeoutError):
                 async with asyncio.timeout(ANSWER):
                     await self._assignments.listed(lambda failure: True)
-            group.create_task(self._look_again(self._assignments))
+            group.create_task(self._look_again(self._assignments, renew))
             while True:
                 await self._until(assigned=True)
                 try:
@@ -138,6 +144,28 @@ class Process:
         finally:
             self._metrics.leading(False)
 
+    def _renewing(self, records: Records, lease: Lease) -> Controller[str]:
+        """Return what gives the signs of life.
+
+        One that stands by gives them, too: an agent that can't hold its Lease, because the member's API
+        server does not answer, is still there (D7). That the member was reached only who leads can say.
+        """
+        staleness = self._settings.staleness
+        return Controller(
+            "renew",
+            Renewing(
+                records, lambda cluster: self._assigned(), lambda cluster: self._reaches(lease), staleness
+            ),
+            workers=1,
+            timeout=staleness.renew,
+            observe=self._metrics.reconciled,
+            fields=lambda cluster: {"cluster": cluster},
+        )
+
+    def _reaches(self, lease: Lease) -> bool:
+        """Whether the member's API server answered lately, as it must for the Lease, and is watched."""
+        return lease.held and any(agent.locals.connected for agent in self._agents)
+
     def _count(self, records: Records) -> None:
         agents = self._agents
         self._metrics.watch_queue("export", lambda: sum(len(each.exporting.queue) for each in agents))
@@ -157,10 +185,14 @@ class Process:
             self._changed.clear()
             await self._changed.wait()
 
-    async def _look_again(self, clusters: Informer[Assignment]) -> None:
+    def _assignment_changed(self, renew: Controller[str]) -> None:
+        self._changed.set()
+        renew.queue.add(self._cluster)
+
+    async def _look_again(self, clusters: Informer[Assignment], renew: Controller[str]) -> None:
         """That there is no such Cluster is a change of nothing."""
         await clusters.synced.wait()
-        self._changed.set()
+        self._assignment_changed(renew)
 
     def _readiness(self) -> Ready:
         """Ready: carrying, or standing by."""

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from federation.cli.host import Context, Kubeconfig
-from federation.settings import STALENESS, Settings, Staleness, Webhook, identity
+from federation.settings import STALENESS, Settings, Webhook, identity
+from mcs.command import FrozenAfter, SignOfLife, SilentAfter, staleness
 
 
 def controller(
@@ -25,15 +26,9 @@ def controller(
         Path | None, typer.Option(metavar="FILE", help="Their certificate (PEM).")
     ] = None,
     webhook_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key (PEM).")] = None,
-    sign_of_life: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Between two signs of life of a member that exports.")
-    ] = STALENESS.renew,
-    silent_after: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Without one, others do without its endpoints.")
-    ] = STALENESS.silent,
-    frozen_after: Annotated[
-        float, typer.Option(metavar="SECONDS", help="The same, while only its API server does not answer.")
-    ] = STALENESS.frozen,
+    sign_of_life: SignOfLife = STALENESS.renew,
+    silent_after: SilentAfter = STALENESS.silent,
+    frozen_after: FrozenAfter = STALENESS.frozen,
 ) -> None:
     """Run the controller until it is told to stop."""
     from federation.operator import run  # kopf is needed by this command only
@@ -51,13 +46,6 @@ def controller(
         metrics_port=metrics_port,
         metrics_address=metrics_address,
         webhook=webhook,
-        staleness=_staleness(sign_of_life, silent_after, frozen_after),
+        staleness=staleness(sign_of_life, silent_after, frozen_after),
     )
     raise typer.Exit(run(settings))
-
-
-def _staleness(renew: float, silent: float, frozen: float) -> Staleness:
-    try:
-        return Staleness(renew, silent, frozen, grace=min(STALENESS.grace, renew / 2))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
