@@ -73,6 +73,9 @@ class Agent:
         for service in self._records.services():
             if service[0] == namespace:
                 self.importing.queue.add(service)
+        for service in self._records.policies.keys():
+            if service[0] == namespace:
+                self.exporting.queue.add(service)
 
     # What the host says
 

@@ -13,6 +13,7 @@ from mcs.api import ServiceSet
 from mcs.api.service_set import ServiceSetSpec
 from mcs.merge import merged
 from mcs.names import FIELD_MANAGER, Service, set_name
+from mcs.policy import set_policy
 from mcs.records import Records
 from mcs.resources import SERVICE_SETS
 from policies.api.meta import API_VERSION
@@ -37,7 +38,9 @@ class Aggregator:
         exports = [export.spec for export in self._records.exports_of(service)]
         if before is not None and self._unaccounted(before.spec, {export.cluster for export in exports}):
             return None  # what the source says next brings the key back
-        spec = merged(exports, before.spec if before else None)
+        wanted = self._records.wanted(service)
+        policy = set_policy(wanted, self._records.clusters()) if wanted else None
+        spec = merged(exports, before.spec if before else None, policy)
         if spec is not None and _grows(before, spec) and (pause := self._until_started()) > 0:
             return pause
         if spec is None:

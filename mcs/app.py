@@ -24,6 +24,7 @@ from mcs.farewell import take_leave
 from mcs.names import AGENT, Service
 from mcs.records import Records
 from mcs.renewing import Renewing
+from mcs.reporting import Reporting
 from policies.api.cluster import Removal
 
 
@@ -46,6 +47,7 @@ class Services:
         """By member that leaves, what its own agent holds while it runs."""
         self._aggregator = Aggregator(self._records)
         self.aggregate = Controller("aggregate", self._aggregator, observe=observe, fields=_object)
+        self.report = Controller("report", Reporting(self._records), observe=observe, fields=_object)
         self.departures = Controller(
             "departures",
             Departures(self._records, self._is_carried),
@@ -100,6 +102,7 @@ class Services:
             await self._records.synced()
             await self._clusters.synced.wait()
             group.create_task(self.aggregate.run())
+            group.create_task(self.report.run())
             group.create_task(self.departures.run())
             group.create_task(self.renew.run())
 
@@ -178,6 +181,7 @@ class Services:
 
     def exports_changed(self, service: Service) -> None:
         self.aggregate.queue.add(service)
+        self.report.queue.add(service)
 
     def set_changed(self, service: Service) -> None:
         self.aggregate.queue.add(service)
@@ -189,6 +193,8 @@ class Services:
         self._aggregator.source_changed(cluster)
         for service in self._records.services():
             self.aggregate.queue.add(service)
+        for service in self._records.policies.keys():
+            self.report.queue.add(service)
         self._depart(cluster)
 
     def _cluster_changed(self, key: tuple[str, str]) -> None:

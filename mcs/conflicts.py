@@ -27,7 +27,7 @@ def conflict(found: ServiceSetSpec) -> Verdict:
 
 
 def conflicts(ordered: Sequence[ClusterExportSpec], used: ServiceTraits) -> list[SetConflict]:
-    """Return what the exports disagree on, in the order in which the API lists the reasons.
+    """Return what the exports disagree on, in the order in which the API lists the reasons, ours last.
 
     :param ordered: the exports, the oldest first
     :param used: what they come to
@@ -35,8 +35,9 @@ def conflicts(ordered: Sequence[ClusterExportSpec], used: ServiceTraits) -> list
     found = [
         _ports(ordered, used),
         _type(ordered, used),
-        *(_decided(each, ordered) for each in DECIDED),
+        *(_decided(each, ordered) for each in _OF_THE_STANDARD),
         _ip_families(ordered, used),
+        *(_decided(each, ordered) for each in _OURS),
     ]
     return [each for each in found if each is not None]
 
@@ -48,9 +49,11 @@ class Decided(NamedTuple):
     field: str
     """Its name, in a Service or in the spec of a ServiceExport."""
     of: Callable[[ServiceTraits], object]
+    by_host: bool = False
+    """Whether a MultiClusterService decides it, where there is one."""
 
 
-DECIDED = (
+_OF_THE_STANDARD = (
     Decided("SessionAffinityConflict", "sessionAffinity", lambda service: service.session_affinity),
     Decided(
         "SessionAffinityConfigConflict",
@@ -68,6 +71,16 @@ DECIDED = (
         "TrafficDistributionConflict", "trafficDistribution", lambda service: service.traffic_distribution
     ),
 )
+_OURS = (
+    Decided("ModeConflict", "mode", lambda service: service.mode, by_host=True),
+    Decided(
+        "AdoptExistingConflict",
+        "adoptExisting",
+        lambda service: str(service.adopt_existing).lower(),
+        by_host=True,
+    ),
+)
+DECIDED = _OF_THE_STANDARD + _OURS
 
 
 def _decided(rule: Decided, ordered: Sequence[ClusterExportSpec]) -> SetConflict | None:

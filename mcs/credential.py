@@ -103,7 +103,7 @@ def host_manifests(cluster: str, uid: str) -> list[Manifest]:
         bound("Role", at_home, at_home),
         {"apiVersion": RBAC, "kind": "Role", "metadata": in_system, "rules": [_own_state(cluster)]},
         bound("Role", in_system, at_home),
-        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": everywhere, "rules": _of_all(cluster)},
+        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": everywhere, "rules": _of_all()},
         bound("ClusterRole", everywhere, at_home),
     ]
 
@@ -122,11 +122,11 @@ def _own_state(cluster: str) -> Manifest:
     return rule(GROUP, ["sourcestates"], ["create", "patch"], [cluster])
 
 
-def _of_all(cluster: str) -> list[Manifest]:
+def _of_all() -> list[Manifest]:
     """Roles can't choose namespaces by name, so this is of all: slices of the host's own are read, too."""
     return [
-        rule(GROUP, ["clusterexports", "servicesets", "sourcestates"], _READ),
+        rule(GROUP, ["clusterexports", "servicesets", "sourcestates", "multiclusterservices"], _READ),
         rule("discovery.k8s.io", ["endpointslices"], _READ),
         rule("coordination.k8s.io", ["leases"], _READ),
-        rule(GROUP, ["clusters"], _READ, [cluster]),
+        rule(GROUP, ["clusters"], _READ),
     ]

@@ -74,7 +74,8 @@ class Epoch:
     def _begin(self, look: Callable[[Service], None]) -> None:
         self.begun = True
         self._settled.clear()
-        self._owed = {*self._locals.exports.keys(), *self._records.exported_by(self._cluster)}
+        wanted = self._records.policies.keys()
+        self._owed = {*self._locals.exports.keys(), *self._records.exported_by(self._cluster), *wanted}
         for service in self._owed:
             look(service)
         if not self._owed:

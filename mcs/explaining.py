@@ -20,6 +20,10 @@ Slices = Mapping[str, Mapping[str, Slice]]
 """By cluster, its EndpointSlices on the host by name."""
 
 
+HOST = "MultiClusterService"
+"""Whose a property is that is decided on the host, whatever clusters say."""
+
+
 class Opinion(NamedTuple):
     """What some of the clusters say of a property."""
 
@@ -36,7 +40,7 @@ class Property(NamedTuple):
     used: str
     """What is imported; empty for no value."""
     owners: list[str]
-    """Whose it is: the cluster with the oldest export that says so; of IP families all that have them."""
+    """Whose it is: of the oldest export that says so, or HOST; of IP families all that have them."""
     otherwise: list[Opinion]
 
 
@@ -101,12 +105,8 @@ def explained(found: ServiceSetSpec, exports: Iterable[ClusterExportSpec], slice
     """
     ordered = _ordered(found, exports)
     return Explanation(
-        list(_properties(found.service, ordered)),
-        {
-            each.name: _excluded(found.service, each, ordered)
-            for each in found.clusters
-            if each.excluded_ports
-        },
+        list(_properties(found, ordered)),
+        {each.name: _excluded(found, each, ordered) for each in found.clusters if each.excluded_ports},
         list(endpoints(found, slices)),
     )
 
@@ -127,13 +127,13 @@ def without(
     """Return what would differ if a cluster's export ended."""
     ordered = _ordered(found, exports)
     rest = [export for export in ordered if export.cluster != cluster]
-    then = merged(rest, found)
+    then = merged(rest, found, found.policy)
     turnover = _turnover(found, then, slices)
     conflicts = [each.reason for each in found.conflicts]
     if then is None:
         return Departure(False, [], turnover, (conflicts, []))
-    before = {each.field: each.used for each in _properties(found.service, ordered)}
-    after = {each.field: each.used for each in _properties(then.service, rest)}
+    before = {each.field: each.used for each in _properties(found, ordered)}
+    after = {each.field: each.used for each in _properties(then, rest)}
     changes = [
         Change(field, before.get(field, ""), after.get(field, ""))
         for field in {**before, **after}
@@ -158,12 +158,14 @@ def _ordered(found: ServiceSetSpec, exports: Iterable[ClusterExportSpec]) -> lis
     return [by_cluster[each.name] for each in found.clusters if each.name in by_cluster]
 
 
-def _properties(used: ServiceTraits, ordered: Sequence[ClusterExportSpec]) -> Iterator[Property]:
+def _properties(found: ServiceSetSpec, ordered: Sequence[ClusterExportSpec]) -> Iterator[Property]:
+    used = found.service
     yield _property("type", lambda service: service.type, used, ordered)
     for name in dict.fromkeys(port.name for port in used.ports):
         yield _port_property(name, used, ordered)
     for rule in DECIDED:
-        yield _decided(rule, used, ordered)
+        said = _decided(rule, used, ordered)
+        yield said._replace(owners=[HOST]) if found.policy and rule.by_host else said
     yield _families(used, ordered)
 
 
@@ -208,14 +210,16 @@ def _opinions(said: Iterable[tuple[str, str]]) -> list[Opinion]:
     return [Opinion(value, names) for value, names in clusters.items()]
 
 
-def _excluded(used: ServiceTraits, cluster: SetCluster, ordered: Sequence[ClusterExportSpec]) -> list[str]:
+def _excluded(found: ServiceSetSpec, cluster: SetCluster, ordered: Sequence[ClusterExportSpec]) -> list[str]:
     """Say of each port of a cluster that is not used what is in its place."""
     own = next((export.service for export in ordered if export.cluster == cluster.name), None)
-    return [_lost(used, name, _port(own, name) if own else None) for name in cluster.excluded_ports]
+    return [_lost(found, name, _port(own, name) if own else None) for name in cluster.excluded_ports]
 
 
-def _lost(used: ServiceTraits, name: str, port: ServicePort | None) -> str:
-    title = " ".join(part for part in (name, _port_text(port)) if part)
+def _lost(found: ServiceSetSpec, name: str, port: ServicePort | None) -> str:
+    used, title = found.service, " ".join(part for part in (name, _port_text(port)) if part)
+    if found.policy and found.policy.ports is not None and name not in found.policy.ports:
+        return f"{title}: the {HOST} does not name it"
     if (taken := _port(used, name)) is not None:
         return f"{title}: the name is used for {_port_text(taken)}"
     number = (port.protocol, port.port) if port else None

@@ -16,6 +16,7 @@ from mcs.exporting import exported
 from mcs.locals import Locals
 from mcs.names import COMPONENT, FIELD_MANAGER, Service
 from mcs.records import Records
+from mcs.requested import Requested
 from mcs.resources import SERVICE_EXPORTS
 from mcs.transitions import transitions
 from policies.verdicts import Verdict
@@ -30,6 +31,7 @@ class Exporter:
         self._cluster, self._locals, self._records = cluster, locals_, records
         self.epoch = Epoch(cluster, locals_, records, shortest=shortest_epoch)
         self._events = Events(locals_.api, COMPONENT, cluster)
+        self._requested = Requested(cluster, locals_, records)
         self._copies = Copies(cluster, records, lambda: locals_.connected)
 
     async def begin(self, queue: WorkQueue[Service]) -> None:
@@ -45,6 +47,10 @@ class Exporter:
         if not self.epoch.begun:
             return None  # what is not mirrored yet looks absent; the epoch begins with a look at every name
         export = self._locals.exports.get(service)
+        if self._requested.is_due(service, export):
+            if not (self._records.connected and self._locals.connected):
+                return RETRY
+            export = await self._requested.bring(service, export)
         live, endpoints = self._locals.services.get(service), self._locals.endpoints(service)
         wanted = exported(self._cluster, service, export, live, endpoints)
         try:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from mcs.api.cluster_export import ClusterExport, ClusterExportSpec
-from mcs.api.service import MAX_PORTS, ServicePort, ServiceTraits
+from mcs.api.service import MAX_PORTS, Mode, ServicePort, ServiceTraits
 from mcs.names import (
+    ADOPT_EXISTING,
     CONTROLLER,
     MANAGED_BY,
     MCS_SERVICE,
+    MODE,
+    REQUESTED,
     SERVICE_NAMESPACE,
     SOURCE_CLUSTER,
     Service,
@@ -18,6 +21,7 @@ from mcs.names import (
     host_namespace,
     slice_name,
 )
+from mcs.shadows import is_shadow
 from mcs.slices import Slice, abroad
 from policies.api.meta import API_VERSION, TEMPLATE, Manifest
 from policies.verdicts import Verdict
@@ -46,7 +50,8 @@ def exported(
     live: Manifest | None,
     endpoints: Mapping[str, Slice],
 ) -> Export:
-    """Decide what a cluster exports (E1, E2, E4, E5). An object that is being deleted counts as absent.
+    """Decide what a cluster exports (E1, E2, E4, E5). An object that is being deleted counts as absent, and
+    so does a Service of ours.
 
     :param export: its ServiceExport, if there is one
     :param live: its Service, if there is one
@@ -54,7 +59,7 @@ def exported(
     """
     if export is None or _is_deleted(export) or _is_template(export):
         return Export(None, None, {})
-    if live is None or _is_deleted(live):
+    if live is None or _is_deleted(live) or is_shadow(live):  # else a shadow would be there for its own sake
         return Export(_no_service(cluster, service), None, {})
     if live["spec"].get("type") == "ExternalName":
         return Export(_external_name(service), None, {})
@@ -65,9 +70,10 @@ def exported(
         namespace=service[0],
         name=service[1],
         export_creation_timestamp=export["metadata"]["creationTimestamp"],
-        service=traits_of(live["spec"], export.get("spec") or {}),
+        service=traits_of(live["spec"], export),
+        requested=is_requested(export),
     )
-    return Export(_VALID, spec, _abroad(cluster, service, endpoints))
+    return Export(_valid(_annotations(export)), spec, _abroad(cluster, service, endpoints))
 
 
 def export_manifest(spec: ClusterExportSpec) -> Manifest:
@@ -100,6 +106,17 @@ def slice_manifest(cluster: str, service: Service, name: str, content: Manifest)
 
 
 _VALID = Verdict("Valid", "")
+_MODES = get_args(Mode)
+
+
+def _valid(annotations: Mapping[str, str]) -> Verdict:
+    """Say of a mode that there isn't that it is not followed."""
+    if (mode := annotations.get(MODE, _MODES[0])) in _MODES:
+        return _VALID
+    return Verdict(
+        "Valid",
+        f"the annotation {MODE} says {mode}, which counts as {_MODES[0]}; write one of {', '.join(_MODES)}",
+    )
 
 
 def _no_service(cluster: str, service: Service) -> Verdict:
@@ -131,12 +148,26 @@ def _is_deleted(manifest: Manifest) -> bool:
 
 def _is_template(export: Manifest) -> bool:
     """Whether it only stands for what other clusters are to export; copies never say so."""
-    return TEMPLATE in (export["metadata"].get("annotations") or {})
+    return TEMPLATE in _annotations(export)
 
 
-def traits_of(live: Mapping[str, Any], export: Mapping[str, Any]) -> ServiceTraits:
-    """Return what the specs of a Service and its ServiceExport say; nothing of their metadata travels."""
+def is_requested(export: Manifest) -> bool:
+    """Whether a ServiceExport is ours, made for a MultiClusterService."""
+    return (export["metadata"].get("labels") or {}).get(REQUESTED) == "true"
+
+
+def _annotations(manifest: Manifest) -> Mapping[str, str]:
+    return manifest["metadata"].get("annotations") or {}
+
+
+def traits_of(live: Mapping[str, Any], export: Manifest) -> ServiceTraits:
+    """Return what the spec of a Service and its ServiceExport say.
+
+    Nothing of their metadata travels, but for what two annotations of the ServiceExport are for.
+    """
+    said, annotations = export.get("spec") or {}, _annotations(export)
     affinity: Any = live.get("sessionAffinity") or "None"
+    native = annotations.get(MODE) == "NativeName"
     return ServiceTraits(
         type="Headless" if live.get("clusterIP") == "None" else "ClusterSetIP",
         ports=[_port(port) for port in live.get("ports") or ()],
@@ -145,8 +176,10 @@ def traits_of(live: Mapping[str, Any], export: Mapping[str, Any]) -> ServiceTrai
         internal_traffic_policy=live.get("internalTrafficPolicy") or "Cluster",
         traffic_distribution=live.get("trafficDistribution") or "",
         ip_families=live.get("ipFamilies") or [],
-        labels=export.get("exportedLabels") or {},
-        annotations=export.get("exportedAnnotations") or {},
+        labels=said.get("exportedLabels") or {},
+        annotations=said.get("exportedAnnotations") or {},
+        mode="NativeName" if native else "ClusterSet",
+        adopt_existing=native and annotations.get(ADOPT_EXISTING) == "true",
     )
 
 

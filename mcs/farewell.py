@@ -21,22 +21,24 @@ from mcs.names import (
     FIELD_MANAGER,
     IMPORTED_BY,
     MANAGED_BY,
-    MCS_SERVICE,
+    REQUESTED,
     SERVICE_NAMESPACE,
 )
-from mcs.owned import SOURCES_AVAILABLE
+from mcs.owned import NATIVE_NAME_READY, SOURCES_AVAILABLE
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
+from mcs.shadowing import delete_shadow, hand_over
+from mcs.shadows import is_shadow, is_taken_over
 from policies.api.cluster import Removal
 
 _MARKED: Selector = {"labelSelector": f"{IMPORTED_BY}={CONTROLLER}"}
 _IMPORTED: dict[Resource, Selector] = {
     # Copies for the host, there if the host is a member itself, are not the member's.
-    ENDPOINT_SLICES: {"labelSelector": f"{MANAGED_BY}={CONTROLLER},{MCS_SERVICE},!{SERVICE_NAMESPACE}"},
+    ENDPOINT_SLICES: {"labelSelector": f"{MANAGED_BY}={CONTROLLER},!{SERVICE_NAMESPACE}"},
     SERVICES: _MARKED,
     SERVICE_IMPORTS: _MARKED,
 }
 """What imports consist of."""
-_CONDITIONS = {VALID, READY, CONFLICT, SOURCES_AVAILABLE}
+_CONDITIONS = {VALID, READY, CONFLICT, NATIVE_NAME_READY, SOURCES_AVAILABLE}
 
 _Act = Callable[[Manifest], Coroutine[Any, Any, bool]]
 
@@ -55,6 +57,8 @@ async def take_leave(member: Api, removal: Removal) -> str:
         await _each(member, SERVICE_IMPORTS, _MARKED, lambda found: _unsay(member, SERVICE_IMPORTS, found))
         held = []
     else:
+        await _delete_all(member, SERVICE_EXPORTS, {"labelSelector": f"{REQUESTED}=true"})
+        await _each(member, SERVICES, {}, lambda found: _give_up(member, found))
         held = [
             f"{count} of kind {resource.kind}"
             for resource, selector in _IMPORTED.items()
@@ -77,6 +81,17 @@ async def _delete_all(member: Api, resource: Resource, selector: Selector) -> in
         return False
 
     return await _each(member, resource, selector, delete, metadata_only=True)
+
+
+async def _give_up(member: Api, found: Manifest) -> bool:
+    """Delete a Service that was made under a plain name; one that its user took over outlives the import."""
+    if is_shadow(found):
+        await delete_shadow(member, found)
+    elif is_taken_over(found):
+        await hand_over(member, found)
+    else:
+        return False
+    return True
 
 
 async def _unsay(member: Api, resource: Resource, found: Manifest) -> bool:

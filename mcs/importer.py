@@ -17,16 +17,36 @@ from federation.kube.events import Events
 from federation.kube.resources import Manifest, Resource
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
+from mcs.belonging import (
+    annotation,
+    clusters_of,
+    is_marked,
+    of_set,
+    owned,
+    owner_of,
+    owner_uids,
+    same_first_family,
+    with_ips,
+)
 from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, left_out, leftovers
 from mcs.liveness import State
 from mcs.locals import Locals
-from mcs.names import COMPONENT, CONTROLLER, IMPORTED_BY, SET_REVISION, Service, slice_name
+from mcs.names import (
+    COMPONENT,
+    SET_REVISION,
+    Service,
+    native_name,
+    slice_name,
+)
+from mcs.native import Native, kept, native, refused_shadow
 from mcs.outage import last_known
 from mcs.owned import IMPORT, SERVICE, STATUS
+from mcs.policy import imports
 from mcs.readiness import IMPORTED, Readiness, lacks_sources, name_taken, no_common_family, refused, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES
+from mcs.shadowing import Shadowing
 from mcs.slices import Slice, in_order
 from mcs.transitions import transitions
 from mcs.writing import Writer
@@ -47,6 +67,7 @@ class Importer:
         self._cluster, self._records, self._locals = cluster, records, locals_
         self._events = Events(locals_.api, COMPONENT, cluster)
         self._writer, self._families = Writer(locals_), Families(locals_)
+        self._shadowing = Shadowing(locals_, self._writer)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -71,7 +92,7 @@ class Importer:
 
     def _leave(self, service: Service, live: Manifest) -> bool:
         """Whether a ServiceImport is not to be touched: someone else's, or on its way out."""
-        if _is_marked(live):
+        if is_marked(live):
             self._foreign.discard(service)
             return "deletionTimestamp" in live["metadata"]
         if service not in self._foreign:
@@ -85,12 +106,12 @@ class Importer:
 
     async def _reconcile(self, service: Service, live: Manifest | None) -> float | None:
         found = self._records.set_of(service)
-        if found is None:
-            await self._withdraw(service, live)
-        elif await self._is_behind(found, live):
+        if found is not None and await self._is_behind(found, live):
             return _AGAIN
-        elif found.spec.clusters:
-            return await self._import(found, live)
+        if found is not None and imports(found.spec.policy, self._cluster):
+            return await self._import(found, live) if found.spec.clusters else None
+        if found is not None or self._is_withdrawn(service, live):
+            await self._remove(service, live)
         return None
 
     async def _is_behind(self, found: ServiceSet, live: Manifest | None) -> bool:
@@ -98,7 +119,7 @@ class Importer:
 
         A host that was restored has an older one for good, which the host itself then says: it counts.
         """
-        uid, _, revision = _annotation(live, SET_REVISION).rpartition("/")
+        uid, _, revision = annotation(live, SET_REVISION).rpartition("/")
         here = found.metadata.uid, found.spec.revision
         if uid != here[0] or not revision.isdecimal() or int(revision) <= here[1]:
             return False
@@ -119,7 +140,7 @@ class Importer:
         plan = imported(
             self._cluster, found, tuple(found.service.ip_families), {}, self._locals.endpoints(service)
         )
-        await self._write_slices(service, plan.slices, _owner(live))
+        await self._write_slices(service, plan.slices, owner_of(live))
         here = self._locals.imported(service).items()
         own = {name: piece for name, piece in here if piece.source == self._cluster}
         present = {self._cluster: self._own(service)}
@@ -133,20 +154,22 @@ class Importer:
         spec, service = found.spec, key_of(found.spec)
         missing = self._missing(service, found, live)
         plan = self._plan(found, await self._families(), missing)
-        sought = _of_set(plan.service_import, found)
+        sought = of_set(plan.service_import, found)
         if live is None:
             live = await self._writer.put(IMPORT, sought, None)
-        owner = _owner(live)
+        owner = owner_of(live)
         derived, readiness, failure = await self._derived(found, plan, owner)
-        live = await self._writer.put(IMPORT, _with_ips(sought, derived), live)
+        live = await self._writer.put(IMPORT, with_ips(sought, derived), live)
         slices = plan.slices if derived is not None or spec.service.type == "Headless" else {}
         await self._write_slices(service, slices, owner)
-        await self._prune(found, slices, missing)
-        status = status_of(spec, live, readiness, missing, utc_now())
+        under_name, refusal = await self._under_name(found, plan, owner)
+        await self._write_slices(service, under_name.slices, owner)
+        await self._end(found, {*slices, *under_name.slices}, under_name, missing)
+        status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict)
         await self._writer.put(STATUS, status, live)
         for news in transitions(live, [Condition.model_validate(c) for c in status["status"]["conditions"]]):
             await self._events.tell(live, *news)
-        if failure is not None:
+        if failure := failure or refusal:
             raise failure
         return _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
 
@@ -188,9 +211,9 @@ class Importer:
         be.
         """
         service, live = key_of(found.spec), self._locals.derived(key_of(found.spec))
-        ours = live is not None and (_is_marked(live) or owner["uid"] in _owner_uids(live))
+        ours = live is not None and (is_marked(live) or owner["uid"] in owner_uids(live))
         sought = plan.derived
-        if live is not None and ours and (sought is None or not _same_first_family(live, sought)):
+        if live is not None and ours and (sought is None or not same_first_family(live, sought)):
             await self._delete(SERVICES, service[0], live["metadata"])
             live = None
         if not plan.families:
@@ -200,7 +223,7 @@ class Importer:
         if live is not None and not ours:
             return None, name_taken(found.spec), None
         try:
-            return await self._writer.put(SERVICE, _owned(sought, owner), live), IMPORTED, None
+            return await self._writer.put(SERVICE, owned(sought, owner), live), IMPORTED, None
         except (Forbidden, Invalid) as error:
             if error.cause == "NamespaceTerminating":
                 raise
@@ -208,7 +231,7 @@ class Importer:
 
     async def _write_slices(self, service: Service, slices: Mapping[str, Manifest], owner: Manifest) -> None:
         for name in in_order(slices, self._locals.imported(service)):
-            sought = _owned(slices[name], owner)
+            sought = owned(slices[name], owner)
             live = self._locals.slices.get((service[0], name))
             if live is not None and not live.ours and live.owner != owner["uid"]:
                 where = {"key": f"{service[0]}/{name}", "cluster": self._cluster}
@@ -219,90 +242,67 @@ class Importer:
                 live = None
             await self._writer.put_slice(sought, live)
 
-    async def _prune(
-        self, found: ServiceSet, wanted: Mapping[str, Manifest], missing: frozenset[str]
+    async def _under_name(
+        self, found: ServiceSet, plan: Import, owner: Manifest
+    ) -> tuple[Native, StatusError | None]:
+        """Bring the Service under the plain name to what it should be, as far as it is ours.
+
+        Return what is to be there, and why it is not.
+        """
+        service = key_of(found.spec)
+        wanted = native(self._cluster, found.spec, plan, self._locals.services.get(service))
+        if wanted.shadow is None:
+            return wanted, None
+        try:
+            await self._shadowing.bring(service, owned(wanted.shadow, owner))
+        except (Forbidden, Invalid) as error:
+            if error.cause == "NamespaceTerminating":
+                raise
+            return wanted._replace(verdict=refused_shadow(found.spec, error.message)), error
+        return wanted, None
+
+    async def _end(
+        self, found: ServiceSet, wanted: set[str], under_name: Native, missing: frozenset[str]
     ) -> None:
+        """Delete the slices that are known to be over, and the shadow after its own."""
         service = key_of(found.spec)
         here = self._locals.imported(service)
-        present = {**self._remote(found), self._cluster: self._own(service)}
         certain = certain_of(state.spec for _, state in self._records.sources.items()) | missing
-        for name in leftovers(self._cluster, found.spec, here, wanted, present, certain):
+        stay = kept(self._cluster, found.spec, under_name, here, certain)
+        for name in leftovers(self._cluster, found.spec, here, wanted | stay, self._present(found), certain):
             await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
+        if under_name.shadow is None and not stay:
+            await self._shadowing.remove(service)
 
-    # A Service that is not exported, as far as the host knows
+    def _present(self, found: ServiceSet) -> dict[str, set[str]]:
+        """Return by cluster the names that its slices have here, wanted or not."""
+        service = key_of(found.spec)
+        names = {cluster: {*slices} for cluster, slices in self._remote(found).items()}
+        names[self._cluster] = self._own(service)
+        return {cluster: each | set(map(native_name, each)) for cluster, each in names.items()}
 
-    async def _withdraw(self, service: Service, live: Manifest | None) -> None:
+    # A Service that is not exported, as far as the host knows, or not for this cluster
+
+    def _is_withdrawn(self, service: Service, live: Manifest | None) -> bool:
+        slices = self._locals.imported(service).values()
+        exporters = {each["cluster"] for each in clusters_of(live)} | {piece.source for piece in slices}
+        sources = {state.spec.cluster: state.spec for _, state in self._records.sources.items()}
+        return not self._records.exports_of(service) and is_withdrawn(exporters, sources)
+
+    async def _remove(self, service: Service, live: Manifest | None) -> None:
         """Delete all of it, the ServiceImport last: while it is there, the rest is found again after a crash.
 
         Its owner references would do the same, but a garbage collector may take its time.
         """
-        slices, derived = self._locals.imported(service), self._locals.derived(service)
-        exporters = {each["cluster"] for each in _clusters(live)} | {
-            piece.source for piece in slices.values()
-        }
-        sources = {state.spec.cluster: state.spec for _, state in self._records.sources.items()}
-        if self._records.exports_of(service) or not is_withdrawn(exporters, sources):
-            return
-        for name, piece in slices.items():
+        derived = self._locals.derived(service)
+        for name, piece in self._locals.imported(service).items():
             await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": piece.uid})
-        if derived is not None and _is_marked(derived):
+        if derived is not None and is_marked(derived):
             await self._delete(SERVICES, service[0], derived["metadata"])
+        await self._shadowing.remove(service)
         if live is not None:
             await self._delete(SERVICE_IMPORTS, service[0], live["metadata"])
 
     async def _delete(self, resource: Resource, namespace: str, metadata: Mapping[str, Any]) -> None:
         with suppress(NotFound):
             await self._locals.api.delete(resource, metadata["name"], namespace, uid=metadata["uid"])
-
-
-def _is_marked(manifest: Manifest) -> bool:
-    return (manifest["metadata"].get("labels") or {}).get(IMPORTED_BY) == CONTROLLER
-
-
-def _annotation(manifest: Manifest | None, name: str) -> str:
-    annotations = manifest["metadata"].get("annotations") if manifest else None
-    return str((annotations or {}).get(name, ""))
-
-
-def _clusters(live: Manifest | None) -> list[dict[str, str]]:
-    return ((live or {}).get("status") or {}).get("clusters") or []
-
-
-def _owner_uids(manifest: Manifest) -> set[str]:
-    return {owner["uid"] for owner in manifest["metadata"].get("ownerReferences") or ()}
-
-
-def _owner(service_import: Manifest) -> Manifest:
-    return {
-        "apiVersion": SERVICE_IMPORTS.api_version,
-        "kind": SERVICE_IMPORTS.kind,
-        "name": service_import["metadata"]["name"],
-        "uid": service_import["metadata"]["uid"],
-        "controller": False,
-        "blockOwnerDeletion": False,
-    }
-
-
-def _owned(manifest: Manifest, owner: Manifest) -> Manifest:
-    return manifest | {"metadata": manifest["metadata"] | {"ownerReferences": [owner]}}
-
-
-def _of_set(service_import: Manifest, found: ServiceSet) -> Manifest:
-    """Say which ServiceSet a ServiceImport is made of."""
-    metadata = service_import["metadata"]
-    revision = {SET_REVISION: f"{found.metadata.uid}/{found.spec.revision}"}
-    annotations = metadata["annotations"] | revision
-    return service_import | {"metadata": metadata | {"annotations": annotations}}
-
-
-def _with_ips(service_import: Manifest, derived: Manifest | None) -> Manifest:
-    if derived is None:
-        return service_import
-    spec = derived["spec"]
-    addresses = {"ips": spec["clusterIPs"], "ipFamilies": spec["ipFamilies"]}
-    return service_import | {"spec": service_import["spec"] | addresses}
-
-
-def _same_first_family(live: Manifest, sought: Manifest) -> bool:
-    """Whether a Service can be changed into another without giving up its IP."""
-    return bool(live["spec"].get("ipFamilies", [])[:1] == sought["spec"]["ipFamilies"][:1])

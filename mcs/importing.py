@@ -158,13 +158,18 @@ def _derived_service(found: ServiceSetSpec, families: tuple[str, ...]) -> Manife
             "name": derived_service(key_of(found)),
             "labels": {MCS_SERVICE: found.name, IMPORTED_BY: CONTROLLER},
         },
-        "spec": {
-            "type": "ClusterIP",
-            "ports": [_port(port) | {"targetPort": port.port} for port in found.service.ports],
-            **_traits(found.service),
-            "ipFamilies": list(families),
-            "ipFamilyPolicy": "SingleStack" if len(families) == 1 else "PreferDualStack",
-        },
+        "spec": service_spec(found, families),
+    }
+
+
+def service_spec(found: ServiceSetSpec, families: tuple[str, ...]) -> Manifest:
+    """Return the spec of a Service of ours. It selects nothing; its endpoints are written."""
+    return {
+        "type": "ClusterIP",
+        "ports": [_port(port) | {"targetPort": port.port} for port in found.service.ports],
+        **_traits(found.service),
+        "ipFamilies": list(families),
+        "ipFamilyPolicy": "SingleStack" if len(families) == 1 else "PreferDualStack",
     }
 
 

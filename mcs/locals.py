@@ -48,7 +48,7 @@ class Locals(Mirrored):
         return self._named(self._at_home[service])
 
     def imported(self, service: Service) -> dict[str, Slice]:
-        """Return the slices of ours for a Service, by name."""
+        """Return the slices of ours for a Service, by name: behind its ServiceImport and its plain name."""
         return self._named(self._imported[service])
 
     def imported_services(self) -> set[Service]:

@@ -6,20 +6,25 @@ from collections.abc import Iterable, Sequence
 
 from mcs.api.cluster_export import ClusterExportSpec
 from mcs.api.service import IPFamily, ServiceImportType, ServicePort, ServiceTraits
-from mcs.api.service_set import ServiceSetSpec, SetCluster
+from mcs.api.service_set import ServiceSetSpec, SetCluster, SetPolicy
 from mcs.conflicts import conflicts
+from mcs.policy import as_wanted
 from mcs.ports import united
 
 
-def merged(exports: Iterable[ClusterExportSpec], before: ServiceSetSpec | None) -> ServiceSetSpec | None:
+def merged(
+    exports: Iterable[ClusterExportSpec], before: ServiceSetSpec | None, policy: SetPolicy | None = None
+) -> ServiceSetSpec | None:
     """Return what the exports of one namespace and name come to, or None if there is none.
 
     It does not depend on the order of `exports`. The revision grows by one when anything differs from
     `before`; if nothing does, `before` itself is returned.
 
     :param exports: one for each cluster; the same one may come twice
+    :param policy: what is wanted on the host, which is not for the clusters to decide
     """
-    ordered = _oldest_first(exports)
+    said = _oldest_first(exports)
+    ordered = [as_wanted(export, policy) for export in said]
     if not ordered:
         return None
     ports = united(ordered)
@@ -29,7 +34,11 @@ def merged(exports: Iterable[ClusterExportSpec], before: ServiceSetSpec | None) 
         name=ordered[0].name,
         revision=before.revision if before else 0,
         service=service,
-        clusters=[_cluster(export, ports.excluded[export.cluster]) for export in ordered],
+        clusters=[
+            _cluster(export, ports.excluded[export.cluster] + _left_out(whole, export))
+            for whole, export in zip(said, ordered, strict=True)
+        ],
+        policy=policy,
         conflicts=conflicts(ordered, service),
     )
     return before if found == before else found.model_copy(update={"revision": found.revision + 1})
@@ -47,6 +56,10 @@ def _cluster(export: ClusterExportSpec, excluded: list[str]) -> SetCluster:
         export_creation_timestamp=export.export_creation_timestamp,
         excluded_ports=excluded,
     )
+
+
+def _left_out(whole: ClusterExportSpec, used: ClusterExportSpec) -> list[str]:
+    return [port.name for port in whole.service.ports if port not in used.service.ports]
 
 
 def _service(

@@ -9,6 +9,7 @@ import base64
 import hashlib
 
 from policies.api.meta import GROUP
+from policies.copies import SHADOW_LABEL
 
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 CONTROLLER = f"mcs-controller.{GROUP}"
@@ -35,6 +36,19 @@ SOURCE_LEASE = "mcs-source"
 """The Lease that a cluster's agent renews, in the cluster's namespace on the host."""
 FRESH_TIME = f"mcs.{GROUP}/fresh-time"
 """Annotation of that Lease: when the agent reached its cluster last, by its own clock; not to be compared."""
+MODE = f"mcs.{GROUP}/mode"
+"""Annotation of a ServiceExport: `NativeName`, where callers of the plain name are to reach all clusters."""
+ADOPT_EXISTING = f"mcs.{GROUP}/adopt-existing"
+"""Annotation, with `true` for its value: slices may be attached to Services that users made. On a
+ServiceExport with NativeName it speaks for all clusters, on a Service for that one."""
+SHADOW = SHADOW_LABEL
+"""Label, with `true` for its value, of a Service of ours under the plain name, where nobody else has one."""
+NATIVE = f"mcs.{GROUP}/native"
+"""Label, with `true` for its value, of an EndpointSlice of ours that is attached to the plain name."""
+REQUESTED = f"mcs.{GROUP}/owned-by-mcs"
+"""Label, with `true` for its value, of a ServiceExport that was made for a MultiClusterService."""
+FINALIZER = f"mcs.{GROUP}/exports"
+"""Holds a MultiClusterService until the ServiceExports that were made for it are gone."""
 FIELD_MANAGER = "atoll-mcs"
 AGENT = "atoll-services"
 """The agent in a member: its Deployment, account and Lease there, and its account on the host."""
@@ -69,6 +83,11 @@ def slice_name(cluster: str, service: Service, source: str) -> str:
     """Return the name of a copy of a cluster's EndpointSlice `source`, on the host and in every importer."""
     digest = _hash(cluster, service[0], source, length=12)
     return f"{service[1][:30].rstrip('-')}-{cluster[:20].rstrip('-')}-{digest}"
+
+
+def native_name(name: str) -> str:
+    """Return the name of the EndpointSlice under the plain name, of that of the imported one."""
+    return f"{name}-n"
 
 
 def _hash(*parts: str, length: int) -> str:

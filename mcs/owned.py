@@ -9,21 +9,23 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from federation.kube.resources import Resource
-from mcs.names import HEADLESS, MANAGED_BY, MCS_SERVICE, SERVICE_NAME, SOURCE_CLUSTER
+from mcs.names import HEADLESS, MANAGED_BY, MCS_SERVICE, NATIVE, SERVICE_NAME, SOURCE_CLUSTER
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
 from mcs.slices import Slice, projected
 from policies.api.meta import Manifest
 
 READY = "Ready"
-SOURCES_AVAILABLE = "SourcesAvailable"
-"""The conditions of a ServiceImport that are ours: one of KEP-1645, one of Atoll."""
+"""The condition of a ServiceImport that is ours (KEP-1645)."""
+NATIVE_NAME_READY, SOURCES_AVAILABLE = "NativeNameReady", "SourcesAvailable"
+"""Those that the KEP does not know."""
+_CONDITIONS = (READY, NATIVE_NAME_READY, SOURCES_AVAILABLE)
 _SERVICE_FIELDS = frozenset(
     {
         "type", "selector", "externalIPs", "ports", "sessionAffinity", "sessionAffinityConfig",
         "internalTrafficPolicy", "trafficDistribution", "ipFamilies", "ipFamilyPolicy",
     }
 )  # fmt: skip
-_SLICE_LABELS = (MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, SERVICE_NAME, HEADLESS)
+_SLICE_LABELS = (MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, SERVICE_NAME, HEADLESS, NATIVE)
 
 
 class Part(NamedTuple):
@@ -57,7 +59,9 @@ def _import_held(live: Manifest, wanted: Manifest) -> Manifest:
 
 
 def _service_held(live: Manifest, wanted: Manifest) -> Manifest:
-    spec = {field: value for field, value in live["spec"].items() if field in _SERVICE_FIELDS}
+    """An IP is the server's, unless it is to be `None`."""
+    decided_here = _SERVICE_FIELDS | wanted["spec"].keys()
+    spec = {field: value for field, value in live["spec"].items() if field in decided_here}
     return {"metadata": _metadata(live, wanted), "spec": spec}
 
 
@@ -67,9 +71,10 @@ def _status_held(live: Manifest, wanted: Manifest) -> Manifest:
         "metadata": {},
         "status": {
             "clusters": sorted(status.get("clusters") or (), key=lambda each: str(each["cluster"])),
-            "conditions": [
-                each for each in status.get("conditions") or () if each["type"] in (READY, SOURCES_AVAILABLE)
-            ],
+            "conditions": sorted(
+                (each for each in status.get("conditions") or () if each["type"] in _CONDITIONS),
+                key=lambda each: _CONDITIONS.index(each["type"]),
+            ),
         },
     }
 

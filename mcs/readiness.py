@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mcs.api.service_set import ServiceSetSpec
 from mcs.names import derived_service
-from mcs.owned import READY, SOURCES_AVAILABLE
+from mcs.owned import NATIVE_NAME_READY, READY, SOURCES_AVAILABLE
 from policies.api.meta import Condition, Manifest
 from policies.observation import Stamp, Status, condition
 from policies.verdicts import Verdict
@@ -27,7 +27,9 @@ IMPORTED = Readiness(
 _IN_PART = Readiness(
     "True", Verdict("Ready", "the endpoints of all clusters that give signs of life are here")
 )
-_REACHABLE = Verdict("ClustersReachable", "all clusters that export the Service give signs of life")
+_REACHABLE = Readiness(
+    "True", Verdict("ClustersReachable", "all clusters that export the Service give signs of life")
+)
 
 
 def no_common_family(found: ServiceSetSpec, families: tuple[str, ...]) -> Readiness:
@@ -55,7 +57,12 @@ def lacks_sources(live: Manifest | None) -> bool:
 
 
 def status_of(
-    found: ServiceSetSpec, live: Manifest, readiness: Readiness, left_out: Collection[str], now: str
+    found: ServiceSetSpec,
+    live: Manifest,
+    readiness: Readiness,
+    left_out: Collection[str],
+    now: str,
+    native: Verdict | None = None,
 ) -> Manifest:
     """Return the status to apply to a ServiceImport.
 
@@ -63,17 +70,18 @@ def status_of(
 
     :param live: the ServiceImport as it is
     :param left_out: the clusters whose endpoints it does without
+    :param native: what NativeNameReady says; None where it is not asked for
     :param now: in RFC 3339, when the condition's status changes
     """
     before = _conditions(live)
     stamp = Stamp(live["metadata"].get("generation", 0), now)
-    if left_out and readiness == IMPORTED:
-        readiness = _IN_PART
-    after = [condition(before, READY, readiness.status, readiness.verdict, stamp)]
+    said = {READY: _IN_PART if left_out and readiness == IMPORTED else readiness}
+    if native is not None:
+        said[NATIVE_NAME_READY] = Readiness("True" if native.reason == "Attached" else "False", native)
     if left_out:
-        after.append(condition(before, SOURCES_AVAILABLE, "False", _unreachable(left_out), stamp))
+        said[SOURCES_AVAILABLE] = Readiness("False", _unreachable(left_out))
     elif any(each.type == SOURCES_AVAILABLE for each in before):
-        after.append(condition(before, SOURCES_AVAILABLE, "True", _REACHABLE, stamp))
+        said[SOURCES_AVAILABLE] = _REACHABLE
     metadata = live["metadata"]
     return {
         "apiVersion": live["apiVersion"],
@@ -81,7 +89,10 @@ def status_of(
         "metadata": {"namespace": metadata["namespace"], "name": metadata["name"]},
         "status": {
             "clusters": [{"cluster": name} for name in sorted(each.name for each in found.clusters)],
-            "conditions": [each.dump() for each in after],
+            "conditions": [
+                condition(before, type_, each.status, each.verdict, stamp).dump()
+                for type_, each in said.items()
+            ],
         },
     }
 

@@ -11,14 +11,22 @@ from typing import Protocol
 
 from federation.kube.api import Api
 from federation.kube.informer import Informer
-from federation.kube.resources import Key
+from federation.kube.resources import Key, Manifest
+from federation.resources import CLUSTER
 from federation.settings import NAMESPACE, STALENESS, Staleness
-from mcs.api import ClusterExport, ServiceSet, SourceState
+from mcs.api import ClusterExport, MultiClusterService, ServiceSet, SourceState
 from mcs.groups import Groups
 from mcs.lease_observer import LeaseObserver
 from mcs.mirrored import Mirrored
 from mcs.names import CONTROLLER, MANAGED_BY, Service, export_name, host_namespace, set_name
-from mcs.resources import CLUSTER_EXPORTS, ENDPOINT_SLICES, SERVICE_SETS, SOURCE_STATES
+from mcs.policy import is_deleted
+from mcs.resources import (
+    CLUSTER_EXPORTS,
+    ENDPOINT_SLICES,
+    MULTI_CLUSTER_SERVICES,
+    SERVICE_SETS,
+    SOURCE_STATES,
+)
 from mcs.slices import Slice, projected, service_on_host
 
 
@@ -26,7 +34,7 @@ class Listener(Protocol):
     """Who is told what changed on the host."""
 
     def exports_changed(self, service: Service) -> None:
-        """Some cluster exports the Service, or does so no more, or otherwise."""
+        """Some cluster exports the Service, or is to, or does so no more, or otherwise."""
 
     def set_changed(self, service: Service) -> None: ...
     def slices_changed(self, source: str, service: Service) -> None:
@@ -54,6 +62,14 @@ class Records(Mirrored):
         self.sources: Informer[SourceState] = Informer(
             api, SOURCE_STATES, SourceState.model_validate, self._source_changed
         )
+        self.labels: Informer[dict[str, str]] = Informer(
+            api, CLUSTER, _labels, self._cluster_changed, metadata_only=True
+        )
+        self.policies: Informer[MultiClusterService] = Informer(
+            api, MULTI_CLUSTER_SERVICES, MultiClusterService.model_validate, self._policy_changed
+        )
+        self.ended: set[Service] = set()
+        """The Services whose MultiClusterService was seen to be deleted."""
         self.slices: Informer[Slice] = Informer(
             api,
             ENDPOINT_SLICES,
@@ -64,7 +80,7 @@ class Records(Mirrored):
         self._exports_of: Groups[Service] = Groups()
         self._sets_of: Groups[Service] = Groups()
         self._slices_of: Groups[tuple[str, Service]] = Groups()
-        super().__init__(self.exports, self.sets, self.sources, self.slices)
+        super().__init__(self.exports, self.sets, self.sources, self.labels, self.policies, self.slices)
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -98,6 +114,18 @@ class Records(Mirrored):
         slices = {service for source, service in self._slices_of if source == cluster}
         return {(spec.namespace, spec.name) for spec in exports} | slices
 
+    def wanted(self, service: Service) -> MultiClusterService | None:
+        """Return what is wanted of a Service; it may be about to go."""
+        return self.policies.get(service)
+
+    def clusters(self) -> dict[str, dict[str, str]]:
+        """Return the labels of every Cluster by its name."""
+        return {name: labels for (_, name), labels in self.labels.items()}
+
+    def labels_of(self, cluster: str) -> dict[str, str] | None:
+        """Return the labels of a Cluster; None if it is not there."""
+        return self.labels.get(("", cluster))
+
     def source(self, cluster: str) -> SourceState | None:
         return self.sources.get((NAMESPACE, cluster))
 
@@ -125,6 +153,19 @@ class Records(Mirrored):
             for listener in list(self.listeners):
                 listener.exports_changed(touched)
 
+    def _policy_changed(self, service: Service) -> None:
+        """It says who exports, and how: a matter of those who are told of exports."""
+        wanted = self.wanted(service)
+        if wanted is not None:
+            (self.ended.add if is_deleted(wanted) else self.ended.discard)(service)
+        for listener in list(self.listeners):
+            listener.exports_changed(service)
+
+    def _cluster_changed(self, key: Key) -> None:
+        for service in self.policies.keys():
+            for listener in list(self.listeners):
+                listener.exports_changed(service)
+
     def _set_changed(self, key: Key) -> None:
         found = self.sets.get(key)
         service = (found.spec.namespace, found.spec.name) if found else None
@@ -143,3 +184,7 @@ class Records(Mirrored):
     def _source_changed(self, key: Key) -> None:
         for listener in list(self.listeners):
             listener.source_changed(key[1])
+
+
+def _labels(cluster: Manifest) -> dict[str, str]:
+    return cluster["metadata"].get("labels") or {}

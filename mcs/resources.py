@@ -8,6 +8,7 @@ from policies.api.meta import GROUP, VERSION
 
 _OURS = {kind.__name__: Resource(GROUP, VERSION, kind.plural, kind.__name__) for kind in KINDS}
 
+MULTI_CLUSTER_SERVICES = _OURS["MultiClusterService"]
 CLUSTER_EXPORTS = _OURS["ClusterExport"]
 SERVICE_SETS = _OURS["ServiceSet"]
 SOURCE_STATES = _OURS["SourceState"]

@@ -6,7 +6,15 @@ from collections.abc import Container, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
-from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SERVICE_NAME, SERVICE_NAMESPACE, SOURCE_CLUSTER
+from mcs.names import (
+    CONTROLLER,
+    MANAGED_BY,
+    MCS_SERVICE,
+    NATIVE,
+    SERVICE_NAME,
+    SERVICE_NAMESPACE,
+    SOURCE_CLUSTER,
+)
 from mcs.names import Service as ServiceKey
 from policies.api.meta import Manifest
 
@@ -27,6 +35,11 @@ class Slice(NamedTuple):
     @property
     def ours(self) -> bool:
         return self.labels.get(MANAGED_BY) == CONTROLLER
+
+    @property
+    def native(self) -> bool:
+        """Whether it is attached to the plain name, and not to the ServiceImport."""
+        return self.labels.get(NATIVE) == "true"
 
     @property
     def source(self) -> str:
@@ -98,13 +111,14 @@ def _addresses(content: Manifest) -> set[str]:
 
 
 def service_at_home(namespace: str, piece: Slice) -> ServiceKey | None:
-    """Return the Service that a slice in a member belongs to: by import if it is ours, else by name.
+    """Return the Service that a slice in a member belongs to: by import if it is ours, by name else, and if
+    it is attached to the plain name.
 
     A copy for the host, there if the host is a member itself, is nothing of the member's.
     """
     if piece.ours and SERVICE_NAMESPACE in piece.labels:
         return None
-    name = piece.labels.get(MCS_SERVICE if piece.ours else SERVICE_NAME)
+    name = piece.labels.get(MCS_SERVICE if piece.ours and not piece.native else SERVICE_NAME)
     return (namespace, name) if name else None
 
 

@@ -22,6 +22,8 @@ RELEASE_MANAGER = "atoll-release"
 """The field manager of what a release holds a copy by: an apply of the manifest alone can't let it go."""
 REPLICAS_MANAGER = "atoll-replicas"
 """The field manager that keeps `replicas` where it is while it passes from the host to an autoscaler."""
+SHADOW_LABEL = f"mcs.{GROUP}/shadow"
+"""With `true` for its value, on a Service that was made where there was none: it yields to any other."""
 RELEASE_ANNOTATION = f"{GROUP}/release"
 FINALIZER = f"{GROUP}/member-copies"
 

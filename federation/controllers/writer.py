@@ -21,6 +21,7 @@ from policies.copies import (
     RELEASE_ANNOTATION,
     RELEASE_MANAGER,
     REPLICAS_MANAGER,
+    SHADOW_LABEL,
     stamp,
 )
 from policies.rendering import Rendered, prune
@@ -156,13 +157,14 @@ class Writer:
         except NotFound:
             return
         metadata = live["metadata"]
-        owner = (metadata.get("labels") or {}).get(HOST_LABEL, "")
+        labels = metadata.get("labels") or {}
+        owner = labels.get(HOST_LABEL, "")
         placed_by = (metadata.get("annotations") or {}).get(BINDING_ANNOTATION, "")
         if owner == self._host_id or placed_by.startswith(f"{record.binding.metadata.uid}/"):
             return
         if owner:
             raise Refused(_foreign(ref, member.name, owner))
-        if record.spec.conflict_resolution == "Abort":
+        if record.spec.conflict_resolution == "Abort" and labels.get(SHADOW_LABEL) != "true":
             raise Refused(_unmanaged(ref, member.name))
 
     async def _create_namespace(self, member: Api, name: str) -> None:

@@ -21,6 +21,8 @@ class ClusterExportSpec(Model):
     """When the ServiceExport was created. Where clusters disagree, the oldest export decides (KEP-1645)."""
     service: ServiceTraits
     """What the Service says."""
+    requested: bool = False
+    """Whether a MultiClusterService asked for it, and not a user of the cluster."""
 
 
 class ClusterExport(Kind):

@@ -11,6 +11,7 @@ from policies.api.meta import Count, Model
 Protocol = Literal["TCP", "UDP", "SCTP"]
 IPFamily = Literal["IPv4", "IPv6"]
 ServiceImportType = Literal["ClusterSetIP", "Headless"]
+Mode = Literal["ClusterSet", "NativeName"]
 
 MAX_PORTS = 250
 """How many ports one Service may have here, and so all clusters together under one name."""
@@ -54,3 +55,8 @@ class ServiceTraits(Model):
     """The exported labels (`exportedLabels` of the ServiceExport)."""
     annotations: Annotated[dict[str, str], _WHOLE] = {}
     """The exported annotations (`exportedAnnotations` of the ServiceExport)."""
+    mode: Mode = "ClusterSet"
+    """By which names other clusters are reached. ClusterSet: the ServiceImport. NativeName: also the plain
+    name of the Service."""
+    adopt_existing: bool = False
+    """With NativeName, whether endpoints of other clusters are attached to Services that users made."""

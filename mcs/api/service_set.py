@@ -6,8 +6,19 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mcs.api.service import ServiceTraits
-from policies.api.meta import AGE, Column, Count, Kind, Model, Name, Namespace, Timestamp, list_map
+from mcs.api.service import MAX_PORTS, Mode, ServiceTraits
+from policies.api.meta import (
+    AGE,
+    ClusterNames,
+    Column,
+    Count,
+    Kind,
+    Model,
+    Name,
+    Namespace,
+    Timestamp,
+    list_map,
+)
 
 
 class SetConflict(Model):
@@ -30,8 +41,21 @@ class SetCluster(Model):
     """The names of its ports that are not used, as they mean another port elsewhere."""
 
 
+class SetPolicy(Model):
+    """What a MultiClusterService says of the Service."""
+
+    mode: Mode = "ClusterSet"
+    """By which names it is reached, whatever the ServiceExports say."""
+    adopt_existing: bool = False
+    """Whether Services of users are attached to, whatever the ServiceExports say."""
+    import_to: ClusterNames | None = None
+    """The names of the clusters that import it. Absent, all do."""
+    ports: Annotated[list[str], Field(max_length=MAX_PORTS)] | None = None
+    """The names of the ports that are used. Absent, all are."""
+
+
 class ServiceSetSpec(Model):
-    """One Service of all clusters. It is computed from the ClusterExports and says nothing of its own."""
+    """One Service of all clusters. It is computed from ClusterExports and MultiClusterService alone."""
 
     namespace: Namespace
     """The namespace of the Service, the same in all clusters."""
@@ -43,6 +67,8 @@ class ServiceSetSpec(Model):
     """What is imported: the ports of all, the rest as the oldest export says it."""
     clusters: Annotated[list[SetCluster], list_map("name")] = []
     """The clusters that export it, the oldest export first."""
+    policy: SetPolicy | None = None
+    """What was wanted on the host, if anything was."""
     conflicts: Annotated[list[SetConflict], Field(max_length=16)] = []
     """On what they do not agree."""
 

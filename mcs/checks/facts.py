@@ -62,7 +62,7 @@ def _prospect(facts: Facts, rendered: Mapping[str, Manifest | None], now: str) -
 def _export(
     facts: Facts, cluster: str, present: ClusterExportSpec | None, manifest: Manifest, now: str
 ) -> ClusterExportSpec:
-    said = traits_of(manifest["spec"], {})
+    said = traits_of(manifest["spec"], _NO_EXPORT)
     like = present or min(facts.exports, key=lambda each: each.export_creation_timestamp, default=None)
     return ClusterExportSpec(
         cluster=cluster,
@@ -73,8 +73,12 @@ def _export(
     )
 
 
+_NO_EXPORT: Manifest = {"metadata": {}}
+_OWN = ("labels", "annotations", "ip_families", "mode", "adopt_existing")
+
+
 def _as(said: ServiceTraits, like: ServiceTraits) -> ServiceTraits:
     """Fill in what the host's Service does not say: its cluster does, or its ServiceExport."""
     families = said.ip_families or like.ip_families
-    own = {"labels": like.labels, "annotations": like.annotations, "ip_families": families}
-    return said.model_copy(update=own)
+    own = like.model_copy(update={"ip_families": families})
+    return said.model_copy(update={name: getattr(own, name) for name in _OWN})

@@ -82,6 +82,12 @@ PATCH = [{"subPath": "/a", "operator": "remove"}]
 STATE = {"rules": [{"aliasLabelName": "a", "jsonPath": "{.replicas}"}]}
 
 RULES = {
+    "only plain names adopt": Case(
+        "MultiClusterService",
+        {"mode": "NativeName", "adoptExisting": True},
+        {"adoptExisting": True},
+        "adoptExisting is for plain names; set mode to NativeName, or remove adoptExisting",
+    ),
     "a toleration ends only for NoExecute": Case(
         PP,
         tolerating(key="a", effect="NoExecute", operator="Exists", tolerationSeconds=5),
@@ -303,6 +309,9 @@ RULES = {
 }
 
 BOUNDS = {
+    "a mode is one of two": Case(
+        "MultiClusterService", {"mode": "ClusterSet"}, {"mode": "Both"}, "supported values"
+    ),
     "a release has batches": Case(
         RP, releasing(batches=1), releasing(batches=0), "should be greater than or equal to 1"
     ),

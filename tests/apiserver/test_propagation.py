@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from mcs.names import SHADOW
 from tests.federated import (
     A_CONFIGMAP,
     A_DEPLOYMENT,
@@ -198,6 +199,21 @@ async def test_an_unmanaged_object_is_left_alone_until_the_policy_says_overwrite
     assert untouched["data"] == {"mine": "yes"}
     await running.host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, conflictResolution="Overwrite"))
     await m1.until(CONFIGMAPS, "settings", shop, lambda c: c and c["data"].get("a") == "1")
+
+
+async def test_a_service_takes_the_place_of_one_that_was_made_because_there_was_none(
+    running: Federated, shop: str
+) -> None:
+    """Else a cluster that only called would never get the Service that it is to have."""
+    m1 = running.members["m1"]
+    await m1.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop}})
+    spec = {"ports": [{"name": "http", "port": 80}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": shop, "name": "web"}}
+    shadow = {"metadata": service["metadata"] | {"labels": {SHADOW: "true"}}, "spec": spec}
+    await m1.apply(SERVICES, service | shadow)
+    await running.host.apply(POLICIES, policy("all", shop, {"apiVersion": "v1", "kind": "Service"}))
+    await running.host.apply(SERVICES, service | {"spec": spec | {"selector": {"app": "web"}}})
+    await m1.until(SERVICES, "web", shop, lambda live: live and live["spec"].get("selector"))
 
 
 async def test_an_object_of_another_host_is_never_taken(running: Federated, shop: str) -> None:

@@ -43,7 +43,8 @@ async def test_the_wide_list_says_who_is_the_oldest_and_what_is_not_used(host: R
     await two_that_disagree(host)
     header, row = (await host.atoll("services", "-n", host.namespace, "-o", "wide")).out.splitlines()
     cells = dict(zip(header.split(), row.split(), strict=True))
-    assert (cells["OLDEST"], cells["FAMILIES"], cells["EXCLUDED"]) == ("m1", "IPv4", "m2:http")
+    assert (cells["OLDEST"], cells["MODE"], cells["FAMILIES"]) == ("m1", "ClusterSet", "IPv4")
+    assert cells["EXCLUDED"] == "m2:http"
 
 
 async def test_many_clusters_are_counted_but_all_named_when_it_is_wide(host: Records) -> None:

@@ -91,6 +91,7 @@ def exports_of(draw: st.DrawFn, cluster: str, families: st.SearchStrategy[list[s
         traffic_distribution=draw(st.sampled_from(["", "PreferClose", "PreferSameZone"])),
         labels=draw(_TEXTS),
         annotations=draw(_TEXTS),
+        mode=draw(st.sampled_from(["ClusterSet", "NativeName"])),
         **draw(_AFFINITY),
     )
 

@@ -13,7 +13,9 @@ WEB = ("shop", "web")
 PORTS = [{"name": "http", "protocol": "TCP", "port": 80}]
 
 
-def service_set(*clusters: str | Manifest, namespace: str = "shop", **service: Any) -> ServiceSetSpec:
+def service_set(
+    *clusters: str | Manifest, namespace: str = "shop", policy: Manifest | None = None, **service: Any
+) -> ServiceSetSpec:
     """Return what clusters, by name or as the ServiceSet has them, export together."""
     exporting = [{"name": each} if isinstance(each, str) else each for each in clusters]
     stamp = {"exportCreationTimestamp": "2026-01-01T00:00:00Z"}
@@ -24,6 +26,7 @@ def service_set(*clusters: str | Manifest, namespace: str = "shop", **service: A
             "name": "web",
             "revision": 1,
             "service": traits,
+            "policy": policy,
             "clusters": [each | stamp for each in exporting],
         }
     )

@@ -22,6 +22,8 @@ REASONS = [
     "InternalTrafficPolicyConflict",
     "TrafficDistributionConflict",
     "IPFamilyConflict",
+    "ModeConflict",
+    "AdoptExistingConflict",
 ]
 """In the order of the API's constants (mcs-api v0.5.0)."""
 
@@ -57,7 +59,15 @@ def test_a_type_that_is_kept_is_not_said_to_be_the_oldest_exports() -> None:
 
 
 def test_all_conflicts_are_told_in_the_order_of_the_api() -> None:
-    oldest = export("m1", 1, session_affinity="ClientIP", session_affinity_seconds=10, labels={"a": "b"})
+    oldest = export(
+        "m1",
+        1,
+        session_affinity="ClientIP",
+        session_affinity_seconds=10,
+        labels={"a": "b"},
+        mode="NativeName",
+        adopt_existing=True,
+    )
     other = export(
         "m2",
         2,
@@ -81,6 +91,8 @@ def test_all_conflicts_are_told_in_the_order_of_the_api() -> None:
         f"Conflicting internalTrafficPolicy. Using Cluster {by}",
         f"Conflicting trafficDistribution. Using no value {by}",
         f"Conflicting ipFamilies. Using IPv4 {by}",
+        f"Conflicting mode. Using NativeName {by}",
+        f"Conflicting adoptExisting. Using true {by}",
     ]
 
 

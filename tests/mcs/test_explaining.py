@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mcs.api.cluster_export import ClusterExportSpec
-from mcs.api.service_set import ServiceSetSpec
+from mcs.api.service_set import ServiceSetSpec, SetPolicy
 from mcs.explaining import (
+    HOST,
     Change,
     Departure,
     Endpoint,
@@ -46,6 +47,17 @@ def piece(*addresses: str, ready: bool | None = True, family: str = "IPv4", port
     endpoints = [{"addresses": [address], "conditions": conditions} for address in addresses]
     ports = [{"name": port, "port": 8080, "protocol": "TCP"}]
     return Slice("uid", {}, {"addressType": family, "ports": ports, "endpoints": endpoints})
+
+
+def test_what_is_decided_on_the_host_is_its_own() -> None:
+    exports = [export("m1", 1, ports="http:80 admin:9000", mode="NativeName"), export("m2", 2)]
+    found = merged(exports, None, SetPolicy(ports=["http"]))
+    assert found is not None
+    told = explained(found, exports, NO_SLICES)
+    assert [each for each in told.properties if each.field == "mode"] == [
+        Property("mode", "ClusterSet", [HOST], [Opinion("NativeName", ["m1"])])
+    ]
+    assert told.excluded == {"m1": [f"admin 9000/TCP: the {HOST} does not name it"]}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from mcs.api.service import ServicePort
 from mcs.exporting import Export, export_manifest, exported, slice_manifest
-from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SERVICE_NAMESPACE, SOURCE_CLUSTER, host_namespace
+from mcs.names import (
+    ADOPT_EXISTING,
+    CONTROLLER,
+    MANAGED_BY,
+    MCS_SERVICE,
+    MODE,
+    SERVICE_NAMESPACE,
+    SHADOW,
+    SOURCE_CLUSTER,
+    host_namespace,
+)
 from mcs.slices import Slice, content_of, projected
 from policies.api.meta import TEMPLATE, Manifest
 
@@ -143,6 +153,42 @@ def test_only_labels_and_annotations_that_the_export_names_travel() -> None:
     found = exported("m1", SERVICE, given, live, {}).spec
     assert found is not None
     assert (found.service.labels, found.service.annotations) == ({"tier": "front"}, {})
+
+
+@pytest.mark.parametrize(
+    ("annotations", "mode", "adopts"),
+    [
+        ({}, "ClusterSet", False),
+        ({MODE: "NativeName"}, "NativeName", False),
+        ({MODE: "NativeName", ADOPT_EXISTING: "true"}, "NativeName", True),
+        ({MODE: "NativeName", ADOPT_EXISTING: "yes"}, "NativeName", False),
+        ({ADOPT_EXISTING: "true"}, "ClusterSet", False),
+        ({MODE: "nativename"}, "ClusterSet", False),
+    ],
+)
+def test_annotations_of_the_export_ask_for_the_plain_name(
+    annotations: dict[str, str], mode: str, adopts: bool
+) -> None:
+    found = exported("m1", SERVICE, export(metadata={"annotations": annotations}), service(), {}).spec
+    assert found is not None
+    assert (found.service.mode, found.service.adopt_existing) == (mode, adopts)
+
+
+def test_a_mode_that_there_is_not_is_told() -> None:
+    given = export(metadata={"annotations": {MODE: "nativename"}})
+    found = exported("m1", SERVICE, given, service(), {})
+    assert found.valid is not None
+    assert found.valid.reason == "Valid"
+    assert "nativename" in found.valid.message
+    assert "NativeName" in found.valid.message
+
+
+def test_a_service_of_ours_under_the_plain_name_is_not_exported() -> None:
+    """Else it would be there because it is there."""
+    found = exported(
+        "m1", SERVICE, export(), service(metadata={"labels": {SHADOW: "true"}}, selector=None), {}
+    )
+    assert (found.spec, found.valid and found.valid.reason) == (None, "NoService")
 
 
 def test_the_age_of_an_export_is_that_of_the_service_export() -> None:

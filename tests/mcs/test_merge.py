@@ -67,6 +67,8 @@ def test_everything_that_is_known_is_written_down() -> None:
         "ipFamilies",
         "labels",
         "annotations",
+        "mode",
+        "adoptExisting",
     }
 
 

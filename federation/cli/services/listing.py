@@ -52,6 +52,7 @@ def row(found: ServiceSetSpec, slices: Slices, gone: Container[str]) -> Row:
         "namespace": found.namespace,
         "name": found.name,
         "type": found.service.type,
+        "mode": found.service.mode,
         "ports": [port.dump() for port in found.service.ports],
         "ipFamilies": list(found.service.ip_families),
         "clusters": [
@@ -79,7 +80,7 @@ def _counts(told: Iterable[Endpoint]) -> dict[str, int]:
 
 
 def _table(rows: Sequence[Row], *, wide: bool) -> str:
-    more = ("OLDEST", "FAMILIES", "EXCLUDED") if wide else ()
+    more = ("OLDEST", "MODE", "FAMILIES", "EXCLUDED") if wide else ()
     header = ("NAMESPACE", "NAME", "TYPE", "PORTS", "READY", "CLUSTERS", *more, "CONFLICTS")
     return columns([header, *(_cells(each, wide=wide) for each in rows)])
 
@@ -89,7 +90,11 @@ def _cells(found: Row, *, wide: bool) -> list[str]:
     ready, all_ = (
         sum(each[count] for each in clusters if not each["stale"]) for count in ("ready", "endpoints")
     )
-    more = [clusters[0]["name"], ",".join(found["ipFamilies"]) or "-", _excluded(clusters)] if wide else []
+    more = (
+        [clusters[0]["name"], found["mode"], ",".join(found["ipFamilies"]) or "-", _excluded(clusters)]
+        if wide
+        else []
+    )
     return [
         found["namespace"],
         found["name"],

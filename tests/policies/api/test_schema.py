@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field
 
 from mcs.api import KINDS as SERVICE_KINDS
+from mcs.api import MultiClusterService
 from policies.api import KINDS as POLICY_KINDS
 from policies.api.meta import Condition, Kind, Model, list_map
 from policies.api.override import FieldOverrider
@@ -85,6 +86,7 @@ def test_names_and_scopes() -> None:
         "RolloutPolicy": (["rop"], "Namespaced"),
         "ClusterRolloutPolicy": (["crop"], "Cluster"),
         "Rollout": (["ro"], "Namespaced"),
+        "MultiClusterService": (["mcsvc"], "Namespaced"),
         "ClusterExport": (None, "Namespaced"),
         "ServiceSet": (None, "Namespaced"),
         "SourceState": (None, "Namespaced"),
@@ -96,12 +98,12 @@ def test_every_kind_is_of_the_category() -> None:
 
 
 def test_every_kind_that_people_write_has_a_status_of_its_own() -> None:
-    for crd in crds(POLICY_KINDS):
+    for crd in crds((*POLICY_KINDS, MultiClusterService)):
         assert crd["spec"]["versions"][0]["subresources"] == {"status": {}}
 
 
 def test_what_only_controllers_write_has_no_status() -> None:
-    for crd in crds(SERVICE_KINDS):
+    for crd in crds(kind for kind in SERVICE_KINDS if kind is not MultiClusterService):
         assert "subresources" not in crd["spec"]["versions"][0]
 
 
