@@ -14,7 +14,7 @@ from federation.kube.resources import Manifest
 from federation.resources import CLUSTER_ROLE_BINDINGS
 from federation.sandbox import binaries
 from mcs.names import CONTROLLER, MANAGED_BY
-from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS
+from mcs.resources import ENDPOINT_SLICES, MULTI_CLUSTER_SERVICES, SERVICE_EXPORTS, SERVICE_IMPORTS
 from policies.api.meta import FORCE
 from tests.federated import NAMESPACES, OVERRIDES, POLICIES, SERVICES, condition, policy, selects
 
@@ -256,6 +256,25 @@ def others(market: Market, person: str) -> list[Case]:
     ]  # fmt: skip
 
 
+def wanted(market: Market) -> list[Case]:
+    """What MultiClusterServices say."""
+    shop = market.namespace
+
+    def multi(name: str, **spec: Any) -> Manifest:
+        kind = MULTI_CLUSTER_SERVICES
+        return _object(kind.api_version, kind.kind, name, shop) | {"spec": spec}
+
+    return [
+        market.creates("V33", ACCEPTED, 'spec.importTo.clusterNames[1]: cluster "c9" is not registered',
+                       multi("web", importTo={"clusterNames": ["m1", "c9"]})),
+        market.creates("V34", REFUSED, f'spec.ports[0].name: "grpc" is not a port of Service "{shop}/web"',
+                       multi("web", ports=[{"name": "grpc"}])),
+        market.creates("V35", REFUSED, f'cluster m1 already has Service "{shop}/alias" not managed by '
+                       "federation; set adoptExisting to merge remote endpoints into it",
+                       multi("alias", mode="NativeName")),
+    ]  # fmt: skip
+
+
 def unnoticed(market: Market) -> list[Case]:
     """What looks much the same and is nobody's business."""
     silence = ("created", "patched", "deleted")
@@ -286,7 +305,13 @@ async def test_what_would_harm_callers_is_refused_or_warned_of_and_all_else_is_n
     assert condition(template, "Valid") is None, "nobody exports from the host"
 
     wrong = []
-    cases = [*exports(market), *services(market), *overridden(market), *others(market, person)]
+    cases = [
+        *exports(market),
+        *services(market),
+        *overridden(market),
+        *others(market, person),
+        *wanted(market),
+    ]
     for case in cases:
         said = await market.kubectl(*case.words, stdin=case.stdin)
         if said.refused != case.refused or case.says not in said.text:

@@ -16,13 +16,15 @@ from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import override_of, propagation_of
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
+from federation.resources import NAMESPACES
 from federation.timestamps import utc_now
+from mcs.api import MultiClusterService
 from mcs.app import Services
-from mcs.checks import exports, removals, services
+from mcs.checks import exports, multi_cluster, removals, services
 from mcs.checks.agreement import agreement
 from mcs.checks.facts import Facts, prospect
 from mcs.checks.findings import Finding, newly, of
-from mcs.names import Service
+from mcs.names import STRICT, Service
 from mcs.resources import SERVICE_EXPORTS, SERVICES
 from policies.api.binding import TargetCluster
 from policies.api.meta import Manifest, ObjectMeta
@@ -86,6 +88,38 @@ class Consequences:
         with suppress(NotFound):
             return await self._host.api.get(SERVICES, key[1], key[0])
         return None
+
+    async def of_multi_cluster_service(self, old: Manifest | None, new: Manifest | None) -> list[Finding]:
+        """Judge a MultiClusterService likewise."""
+        live = new or old
+        assert live is not None
+        key = _key(live)
+        facts, places = self._facts(key), self._places(key)
+        after = MultiClusterService.model_validate(new) if new is not None else None
+        findings: list[Finding] = []
+        if after is not None:
+            findings += multi_cluster.stated(facts, places, await self._service(key), after)
+        if old is not None and any(multi_cluster.withdrawn(facts, places, after, strict=False)):
+            strict = await self._is_strict(key[0])
+            findings += multi_cluster.withdrawn(facts, places, after, strict=strict)
+        return findings
+
+    def _places(self, key: Service) -> multi_cluster.Places:
+        hostnames = {
+            export.spec.cluster: {
+                endpoint["hostname"]
+                for piece in self._records.slices_of(export.spec.cluster, key).values()
+                for endpoint in piece.content["endpoints"]
+                if "hostname" in endpoint
+            }
+            for export in self._records.exports_of(key)
+        }
+        return multi_cluster.Places(self._records.clusters(), self._across.services(key), hostnames)
+
+    async def _is_strict(self, namespace: str) -> bool:
+        with suppress(NotFound):
+            return _labels(await self._host.api.get(NAMESPACES, namespace)).get(STRICT) == "true"
+        return False
 
     # What concerns several
 

@@ -71,6 +71,8 @@ async def _found(
             return known.of_service(old, new)
         case "serviceexports":
             return await known.of_export(old, new)
+        case "multiclusterservices":
+            return await known.of_multi_cluster_service(old, new)
         case "namespaces":
             return known.of_namespace(name)
         case "clusters":

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from federation.settings import NAMESPACE
 from federation.webhooks import ALIVE, at
 from mcs.checks.standing import BY_OTHERS
-from mcs.resources import SERVICE_EXPORTS, SERVICES
+from mcs.resources import MULTI_CLUSTER_SERVICES, SERVICE_EXPORTS, SERVICES
 from policies.api.meta import GROUP, Manifest
 
 NAME = "atoll-services"
@@ -57,6 +57,7 @@ QUESTIONS = (
     _of(SERVICE_EXPORTS, "CREATE", "UPDATE", required=True),
     _of(SERVICE_EXPORTS, "DELETE"),
     _of(SERVICES, "CREATE", "UPDATE", "DELETE", changed=True),
+    _of(MULTI_CLUSTER_SERVICES, "CREATE", "UPDATE", "DELETE", changed=True),
     Question("", "v1", "namespaces", ("DELETE",), (_ABROAD,), namespaced=False),
     Question(GROUP, "v1alpha1", "propagationpolicies", ("UPDATE",), (_SPEC_CHANGED,)),
     Question(

@@ -10,6 +10,7 @@ from federation.kube.controller import Controller, Observe
 from federation.kube.errors import ApiError, Unreachable
 from federation.kube.informer import Informer
 from federation.kube.lease import Lease
+from federation.kube.resources import Manifest
 from federation.metrics import Count
 from federation.resources import CLUSTER
 from federation.settings import NAMESPACE, STALENESS, Staleness
@@ -78,6 +79,11 @@ class Services:
         return sorted(
             {agent.cluster for agent in self._agents if agent.locals.imports.get(service) is not None}
         )
+
+    def services(self, service: Service) -> dict[str, Manifest]:
+        """Return the Service of a name in each connected member that has one."""
+        found = {agent.cluster: agent.locals.services.get(service) for agent in self._agents}
+        return {cluster: live for cluster, live in found.items() if live is not None}
 
     def endpoints(self, service: Service) -> int:
         """Count what all clusters export of a Service."""
