@@ -124,16 +124,10 @@ async def test_labels_that_an_export_names_are_followed_as_they_come_and_go(worl
         await world.make_service("web")
         await world.make_export("web")
         for labels in ({"tier": "front"}, {"tier": "back", "x": "y"}, {}):
-            spec = {"exportedLabels": labels or None}
-            await world.member.api.replace(SERVICE_EXPORTS, await export_with(world, spec), manager="test")
+            change = {"spec": {"exportedLabels": labels or None}}
+            await world.member.api.patch(SERVICE_EXPORTS, "web", world.namespace, change, manager="test")
             await world.until_exported("web", lambda m, want=labels: m and _labels(m) == want)
             await world.until_told("web", Ready="Exported")
-
-
-async def export_with(world: World, spec: Manifest) -> Manifest:
-    """The ServiceExport with another spec; None stands for what it does not say."""
-    live = await world.member.api.get(SERVICE_EXPORTS, "web", world.namespace)
-    return live | {"spec": {field: value for field, value in spec.items() if value is not None}}
 
 
 def _labels(record: Manifest) -> Manifest:
