@@ -21,7 +21,7 @@ from tests.federated import (
 
 pytestmark = pytest.mark.timeout(300)
 
-IDLE = 30.0
+IDLE = 20.0
 """Seconds in which nothing but Leases may be written."""
 
 

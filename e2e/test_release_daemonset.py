@@ -100,6 +100,7 @@ async def test_a_node_that_goes_in_mid_batch_frees_nothing(fleet: Fleet, namespa
     await gains_nothing_from_a_node_that_goes(web)
 
 
+@pytest.mark.soak
 async def test_kills_of_the_controller_let_no_more_pods_go(fleet: Fleet, namespace: str) -> None:
     web = web_of(fleet, namespace)
     await web.begin(steps=ONE_BY_ONE, maxUnavailable=1)

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.timeout(300)
 
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
 POLICIES = ["OrderedReady", "Parallel"]
+SAMPLED = ["OrderedReady", pytest.param("Parallel", marks=pytest.mark.soak)]
 
 
 def web_of(fleet: Fleet, namespace: str, policy: str = "OrderedReady", start: int = 0) -> Web:
@@ -43,7 +44,7 @@ async def test_kubectl_rollout_status_on_the_host_waits_for_the_whole_release(
     await kubectl_waits(web, "complete")
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", SAMPLED)
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(
     fleet: Fleet, namespace: str, policy: str
 ) -> None:
@@ -75,7 +76,7 @@ async def test_a_newer_revision_in_mid_batch_stays_within_the_bounds(fleet: Flee
     await is_superseded_in_mid_batch(web)
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", SAMPLED)
 async def test_a_mended_revision_takes_the_place_of_one_that_halted(
     fleet: Fleet, namespace: str, policy: str
 ) -> None:
