@@ -95,7 +95,7 @@ class Exporter:
                 SERVICE_EXPORTS, manifest, manager=FIELD_MANAGER, subresource="status"
             )
             self._locals.exports.observe(answer)
-            for news in transitions(export, conditions):
+            for news in transitions(export, manifest):
                 await self._events.tell(answer, *news)
 
 

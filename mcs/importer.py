@@ -50,7 +50,6 @@ from mcs.shadowing import Shadowing
 from mcs.slices import Slice, in_order
 from mcs.transitions import transitions
 from mcs.writing import Writer
-from policies.api.meta import Condition
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +166,7 @@ class Importer:
         await self._end(found, {*slices, *under_name.slices}, under_name, missing)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict)
         await self._writer.put(STATUS, status, live)
-        for news in transitions(live, [Condition.model_validate(c) for c in status["status"]["conditions"]]):
+        for news in transitions(live, status):
             await self._events.tell(live, *news)
         if failure := failure or refusal:
             raise failure

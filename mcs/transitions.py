@@ -5,33 +5,26 @@ What is well from its beginning is no news: of hundreds of Services that begin a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator
 
-from policies.api.meta import Condition, Manifest
+from policies.api.meta import Manifest
+from policies.release.news import News
 
 _WELL = {"Conflict": "False"}
 """The status that is wished for, of those conditions where it is not True."""
 
 
-class News(NamedTuple):
-    """One Event."""
-
-    type: Literal["Normal", "Warning"]
-    reason: str
-    message: str
-
-
-def transitions(live: Manifest, after: Sequence[Condition]) -> Iterator[News]:
-    """Yield what is to be told when the conditions of `live` become others.
+def transitions(live: Manifest, written: Manifest) -> Iterator[News]:
+    """Yield what is to be told when the conditions of an object become those that are written to it.
 
     What waits and will pass by itself, Pending, is told where it was well before, and as no warning.
     """
     found = (live.get("status") or {}).get("conditions") or ()
     before = {each["type"]: (each["status"], each["reason"]) for each in found}
-    for each in after:
-        well, pending = each.status == _WELL.get(each.type, "True"), each.reason == "Pending"
-        unknown = each.type not in before
-        if before.get(each.type) == (each.status, each.reason) or (unknown and (well or pending)):
+    for each in written["status"]["conditions"]:
+        type_, status, reason = each["type"], each["status"], each["reason"]
+        well, pending = status == _WELL.get(type_, "True"), reason == "Pending"
+        unknown = type_ not in before
+        if before.get(type_) == (status, reason) or (unknown and (well or pending)):
             continue
-        yield News("Normal" if well or pending else "Warning", each.reason, each.message)
+        yield News("Normal" if well or pending else "Warning", reason, each["message"])
