@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from federation.kube.resources import Manifest
 from mcs.resources import SERVICE_IMPORTS
-from tests.mcs.apiserver.importing import Importing, World, prepare, world_of
+from tests.mcs.apiserver.importing import Importing, World, prepare
 from tests.servers import Fleet, running_dual_stack
 
 
 @pytest.fixture(scope="module")
-def dual(
+def prepared(
     fleet: Fleet, clusters_folder: Path, control_plane_binaries: Path, request: pytest.FixtureRequest
 ) -> Iterator[Fleet]:
     """The host, and an m2 of two families; both serve the kinds."""
@@ -23,19 +23,6 @@ def dual(
         found = Fleet(fleet.host, {"m2": server})
         asyncio.run(prepare(found))
         yield found
-
-
-@pytest.fixture
-async def world(dual: Fleet, namespace: str) -> AsyncIterator[World]:
-    async with world_of(dual, namespace) as made:
-        await made.make_namespace()
-        yield made
-
-
-@pytest.fixture
-async def importing(world: World, dual: Fleet) -> AsyncIterator[Importing]:
-    async with world.importing(dual) as running:
-        yield running
 
 
 @pytest.mark.parametrize("families", [["IPv4", "IPv6"], ["IPv6"], ["IPv4"]], ids="-".join)

@@ -15,15 +15,8 @@ from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICES
 from tests.apiserver.clients import through_proxy
 from tests.federation.kube.scripted import until
-from tests.mcs.apiserver.importing import World, prepare, world_of
+from tests.mcs.apiserver.importing import World, world_of
 from tests.servers import Fleet
-
-
-@pytest.fixture(scope="module")
-def prepared(fleet: Fleet) -> Fleet:
-    """A host and m2 that serve the kinds."""
-    asyncio.run(prepare(fleet))
-    return fleet
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,29 +21,8 @@ from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
 from tests.apiserver.clients import through_proxy
 from tests.federated import USER
 from tests.federation.kube.scripted import until
-from tests.mcs.apiserver.importing import Importing, World, prepare, world_of
+from tests.mcs.apiserver.importing import Importing, World
 from tests.servers import Fleet
-
-
-@pytest.fixture(scope="module")
-def prepared(fleet: Fleet) -> Fleet:
-    """A host and m2 that serve the kinds."""
-    asyncio.run(prepare(fleet))
-    return fleet
-
-
-@pytest.fixture
-async def world(prepared: Fleet, namespace: str) -> AsyncIterator[World]:
-    """A host and m2 with a namespace, nothing exported, no importer running."""
-    async with world_of(prepared, namespace) as made:
-        await made.make_namespace()
-        yield made
-
-
-@pytest.fixture
-async def importing(world: World, fleet: Fleet) -> AsyncIterator[Importing]:
-    async with world.importing(fleet) as running:
-        yield running
 
 
 async def look(importing: Importing, world: World) -> None:

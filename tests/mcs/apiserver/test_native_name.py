@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,19 +12,12 @@ from mcs.farewell import take_leave
 from mcs.names import ADOPT_EXISTING, SERVICE_NAME, SHADOW, native_name
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
 from tests.federation.kube.scripted import until
-from tests.mcs.apiserver.importing import Importing, World, prepare, world_of
+from tests.mcs.apiserver.importing import Importing, World, world_of
 from tests.servers import Fleet
 
 HTTP = {"name": "http", "port": 80}
 NATIVE: dict[str, Any] = {"mode": "NativeName"}
 ADOPTING: dict[str, Any] = {"mode": "NativeName", "adoptExisting": True}
-
-
-@pytest.fixture(scope="module")
-def prepared(fleet: Fleet) -> Fleet:
-    """A host and m2 that serve the kinds."""
-    asyncio.run(prepare(fleet))
-    return fleet
 
 
 @pytest.fixture
@@ -35,12 +27,6 @@ async def world(prepared: Fleet, namespace: str) -> AsyncIterator[World]:
         await made.make_namespace()
         await made.copy("m1", "10.1.0.1")
         yield made
-
-
-@pytest.fixture
-async def importing(world: World, fleet: Fleet) -> AsyncIterator[Importing]:
-    async with world.importing(fleet) as running:
-        yield running
 
 
 async def told(world: World, reason: str) -> Manifest:

@@ -25,17 +25,10 @@ from tests.apiserver.clients import through_proxy
 from tests.federated import condition
 from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.exporters import counted
-from tests.mcs.apiserver.importing import Importing, World, prepare, world_of
+from tests.mcs.apiserver.importing import Importing, World, world_of
 from tests.servers import Fleet
 
 SHORT = Staleness(renew=0.15, silent=0.9, frozen=1.8, grace=0.4)
-
-
-@pytest.fixture(scope="module")
-def prepared(fleet: Fleet) -> Fleet:
-    """A host and m2 that serve the kinds."""
-    asyncio.run(prepare(fleet))
-    return fleet
 
 
 @pytest.fixture
