@@ -9,46 +9,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
 
 from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
 from federation.kube.events import Events
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
-from mcs.belonging import (
-    annotation,
-    clusters_of,
-    is_marked,
-    of_set,
-    owned,
-    owner_of,
-    owner_uids,
-    same_first_family,
-    with_ips,
-)
+from mcs.belonging import annotation, is_marked, of_set, owned, owner_of, with_ips
+from mcs.deriving import Deriving
 from mcs.families import Families
-from mcs.importing import Import, certain_of, imported, is_withdrawn, key_of, left_out, leftovers
+from mcs.importing import Import, certain_of, imported, key_of, left_out, leftovers
 from mcs.liveness import State
 from mcs.locals import Locals
-from mcs.names import (
-    COMPONENT,
-    SET_REVISION,
-    Service,
-    native_name,
-    slice_name,
-)
+from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
 from mcs.native import Native, kept, native, refused_shadow
 from mcs.outage import last_known
-from mcs.owned import IMPORT, SERVICE, STATUS
+from mcs.owned import IMPORT, STATUS
 from mcs.policy import imports
-from mcs.readiness import IMPORTED, Readiness, lacks_sources, name_taken, no_common_family, refused, status_of
+from mcs.readiness import lacks_sources, status_of
 from mcs.records import Records
-from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICE_SETS, SERVICES
+from mcs.resources import ENDPOINT_SLICES, SERVICE_SETS
 from mcs.shadowing import Shadowing
 from mcs.slices import Slice, in_order
 from mcs.transitions import transitions
+from mcs.withdrawing import Withdrawing
 from mcs.writing import Writer
 
 log = logging.getLogger(__name__)
@@ -66,7 +50,9 @@ class Importer:
         self._cluster, self._records, self._locals = cluster, records, locals_
         self._events = Events(locals_.api, COMPONENT, cluster)
         self._writer, self._families = Writer(locals_), Families(locals_)
+        self._deriving = Deriving(locals_, self._writer, self._families)
         self._shadowing = Shadowing(locals_, self._writer)
+        self._withdrawing = Withdrawing(locals_, records, self._writer, self._shadowing)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -109,8 +95,8 @@ class Importer:
             return _AGAIN
         if found is not None and imports(found.spec.policy, self._cluster):
             return await self._import(found, live) if found.spec.clusters else None
-        if found is not None or self._is_withdrawn(service, live):
-            await self._remove(service, live)
+        if found is not None or self._withdrawing.is_over(service, live):
+            await self._withdrawing.remove(service, live)
         return None
 
     async def _is_behind(self, found: ServiceSet, live: Manifest | None) -> bool:
@@ -144,7 +130,7 @@ class Importer:
         own = {name: piece for name, piece in here if piece.source == self._cluster}
         present = {self._cluster: self._own(service)}
         for name in leftovers(self._cluster, found, own, plan.slices, present, ()):
-            await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": own[name].uid})
+            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": own[name].uid})
 
     # A Service that is exported
 
@@ -157,7 +143,7 @@ class Importer:
         if live is None:
             live = await self._writer.put(IMPORT, sought, None)
         owner = owner_of(live)
-        derived, readiness, failure = await self._derived(found, plan, owner)
+        derived, readiness, failure = await self._deriving.bring(found, plan, owner)
         live = await self._writer.put(IMPORT, with_ips(sought, derived), live)
         slices = plan.slices if derived is not None or spec.service.type == "Headless" else {}
         await self._write_slices(service, slices, owner)
@@ -201,33 +187,6 @@ class Importer:
         """Name the slices that the member's own endpoints are imported by."""
         return {slice_name(self._cluster, service, name) for name in self._locals.endpoints(service)}
 
-    async def _derived(
-        self, found: ServiceSet, plan: Import, owner: Manifest
-    ) -> tuple[Manifest | None, Readiness, StatusError | None]:
-        """Bring the derived Service to what it should be.
-
-        Return it if callers can use it, what that means for the ServiceImport, and why it is not as it should
-        be.
-        """
-        service, live = key_of(found.spec), self._locals.derived(key_of(found.spec))
-        ours = live is not None and (is_marked(live) or owner["uid"] in owner_uids(live))
-        sought = plan.derived
-        if live is not None and ours and (sought is None or not same_first_family(live, sought)):
-            await self._delete(SERVICES, service[0], live["metadata"])
-            live = None
-        if not plan.families:
-            return None, no_common_family(found.spec, await self._families()), None
-        if sought is None:
-            return None, IMPORTED, None
-        if live is not None and not ours:
-            return None, name_taken(found.spec), None
-        try:
-            return await self._writer.put(SERVICE, owned(sought, owner), live), IMPORTED, None
-        except (Forbidden, Invalid) as error:
-            if error.cause == "NamespaceTerminating":
-                raise
-            return live, refused(found.spec, error.message), error
-
     async def _write_slices(self, service: Service, slices: Mapping[str, Manifest], owner: Manifest) -> None:
         for name in in_order(slices, self._locals.imported(service)):
             sought = owned(slices[name], owner)
@@ -237,7 +196,7 @@ class Importer:
                 log.warning("endpointslices %s/%s: not ours, left alone", service[0], name, extra=where)
                 continue
             if live is not None and live.content["addressType"] != sought["addressType"]:
-                await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": live.uid})
+                await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": live.uid})
                 live = None
             await self._writer.put_slice(sought, live)
 
@@ -269,7 +228,7 @@ class Importer:
         certain = certain_of(state.spec for _, state in self._records.sources.items()) | missing
         stay = kept(self._cluster, found.spec, under_name, here, certain)
         for name in leftovers(self._cluster, found.spec, here, wanted | stay, self._present(found), certain):
-            await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
+            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
         if under_name.shadow is None and not stay:
             await self._shadowing.remove(service)
 
@@ -279,29 +238,3 @@ class Importer:
         names = {cluster: {*slices} for cluster, slices in self._remote(found).items()}
         names[self._cluster] = self._own(service)
         return {cluster: each | set(map(native_name, each)) for cluster, each in names.items()}
-
-    # A Service that is not exported, as far as the host knows, or not for this cluster
-
-    def _is_withdrawn(self, service: Service, live: Manifest | None) -> bool:
-        slices = self._locals.imported(service).values()
-        exporters = {each["cluster"] for each in clusters_of(live)} | {piece.source for piece in slices}
-        sources = {state.spec.cluster: state.spec for _, state in self._records.sources.items()}
-        return not self._records.exports_of(service) and is_withdrawn(exporters, sources)
-
-    async def _remove(self, service: Service, live: Manifest | None) -> None:
-        """Delete all of it, the ServiceImport last: while it is there, the rest is found again after a crash.
-
-        Its owner references would do the same, but a garbage collector may take its time.
-        """
-        derived = self._locals.derived(service)
-        for name, piece in self._locals.imported(service).items():
-            await self._delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": piece.uid})
-        if derived is not None and is_marked(derived):
-            await self._delete(SERVICES, service[0], derived["metadata"])
-        await self._shadowing.remove(service)
-        if live is not None:
-            await self._delete(SERVICE_IMPORTS, service[0], live["metadata"])
-
-    async def _delete(self, resource: Resource, namespace: str, metadata: Mapping[str, Any]) -> None:
-        with suppress(NotFound):
-            await self._locals.api.delete(resource, metadata["name"], namespace, uid=metadata["uid"])

@@ -6,8 +6,11 @@ server half of a server-side apply. ServiceImports may have labels and condition
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
+from federation.kube.errors import NotFound
 from federation.kube.informer import Informer
 from federation.kube.merge import difference
 from federation.kube.resources import Manifest, Resource
@@ -45,6 +48,11 @@ class Writer:
             await self._create(SLICE, wanted)
         elif differs := difference(slice_held(live, wanted), decided(wanted)):
             await self._patch(SLICE, wanted, differs)
+
+    async def delete(self, resource: Resource, namespace: str, metadata: Mapping[str, Any]) -> None:
+        """Delete the one object that has this name and UID, if it is still there."""
+        with suppress(NotFound):
+            await self._locals.api.delete(resource, metadata["name"], namespace, uid=metadata["uid"])
 
     async def _create(self, part: Part, wanted: Manifest) -> Manifest:
         """If somebody was faster, it is theirs, which the mirror will say."""

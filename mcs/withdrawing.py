@@ -1,0 +1,41 @@
+"""Withdrawing: takes back from one member what it imported of a Service that is exported to it no more."""
+
+from __future__ import annotations
+
+from federation.kube.resources import Manifest
+from mcs.belonging import clusters_of, is_marked
+from mcs.importing import is_withdrawn
+from mcs.locals import Locals
+from mcs.names import Service
+from mcs.records import Records
+from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
+from mcs.shadowing import Shadowing
+from mcs.writing import Writer
+
+
+class Withdrawing:
+    """Says when an import is over, and deletes all of it."""
+
+    def __init__(self, locals_: Locals, records: Records, writer: Writer, shadowing: Shadowing) -> None:
+        self._locals, self._records, self._writer, self._shadowing = locals_, records, writer, shadowing
+
+    def is_over(self, service: Service, live: Manifest | None) -> bool:
+        """Whether all that exported a Service of which the host knows nothing do so no more."""
+        slices = self._locals.imported(service).values()
+        exporters = {each["cluster"] for each in clusters_of(live)} | {piece.source for piece in slices}
+        sources = {state.spec.cluster: state.spec for _, state in self._records.sources.items()}
+        return not self._records.exports_of(service) and is_withdrawn(exporters, sources)
+
+    async def remove(self, service: Service, live: Manifest | None) -> None:
+        """Delete all of it, the ServiceImport last: while it is there, the rest is found again after a crash.
+
+        Its owner references would do the same, but a garbage collector may take its time.
+        """
+        derived = self._locals.derived(service)
+        for name, piece in self._locals.imported(service).items():
+            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": piece.uid})
+        if derived is not None and is_marked(derived):
+            await self._writer.delete(SERVICES, service[0], derived["metadata"])
+        await self._shadowing.remove(service)
+        if live is not None:
+            await self._writer.delete(SERVICE_IMPORTS, service[0], live["metadata"])
