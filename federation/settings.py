@@ -50,6 +50,21 @@ STALENESS = Staleness()
 
 
 @dataclass(frozen=True)
+class Losses:
+    """When many Services that lose all endpoints of a cluster are held; all in seconds."""
+
+    gather: float = 1.0
+    """For so long a loss waits for others that come with it."""
+    window: float = 10.0
+    """Over which losses count together."""
+    hold: float = 30.0
+    """For so long they are held before the host is asked again."""
+
+
+LOSSES = Losses()
+
+
+@dataclass(frozen=True)
 class Settings:
     kubeconfig: str | None = None
     context: str | None = None

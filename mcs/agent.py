@@ -30,12 +30,9 @@ class Agent:
         self.exporting = Controller(
             "export", self._exporter, workers=WORKERS, observe=observe, fields=self._fields
         )
+        self.importer = Importer(cluster, records, self.locals)
         self.importing = Controller(
-            "import",
-            Importer(cluster, records, self.locals),
-            workers=WORKERS,
-            observe=observe,
-            fields=self._fields,
+            "import", self.importer, workers=WORKERS, observe=observe, fields=self._fields
         )
 
     async def run(self) -> None:

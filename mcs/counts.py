@@ -54,4 +54,14 @@ def counts(records: Records, agents: Callable[[], Collection[Agent]]) -> list[Co
             ("cluster",),
             lambda: {(name,): count for name, count in records.leases.withdrawals.items()},
         ),
+        Count(
+            "atoll_endpoints_held",
+            "How often many Services of a source lost all endpoints at once, which were held in a member.",
+            ("cluster", "source"),
+            lambda: {
+                (each.cluster, source): count
+                for each in agents()
+                for source, count in each.importer.braking.holds.items()
+            },
+        ),
     ]

@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
 from federation.kube.events import Events
 from federation.kube.resources import Manifest
+from federation.settings import LOSSES, Losses
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
 from mcs.belonging import annotation, is_marked, of_set, owned, owner_of, with_ips
+from mcs.braking import Braking
 from mcs.deriving import Deriving
 from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, key_of, left_out, leftovers
@@ -46,13 +48,14 @@ _UNPROVEN = 5.0
 class Importer:
     """Reconciles what one member imports of one Service."""
 
-    def __init__(self, cluster: str, records: Records, locals_: Locals) -> None:
+    def __init__(self, cluster: str, records: Records, locals_: Locals, losses: Losses = LOSSES) -> None:
         self._cluster, self._records, self._locals = cluster, records, locals_
         self._events = Events(locals_.api, COMPONENT, cluster)
         self._writer, self._families = Writer(locals_), Families(locals_)
         self._deriving = Deriving(locals_, self._writer, self._families)
         self._shadowing = Shadowing(locals_, self._writer)
         self._withdrawing = Withdrawing(locals_, records, self._writer, self._shadowing)
+        self.braking = Braking(cluster, records, locals_, self._events, losses)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -64,6 +67,7 @@ class Importer:
 
     async def _look(self, service: Service, away: bool) -> float | None:
         if not self._locals.namespaces.get(("", service[0])):
+            self.braking.forget(service)
             return None  # M2: absent or on its way out
         live = self._locals.imports.get(service)
         if live is not None and self._leave(service, live):
@@ -95,6 +99,7 @@ class Importer:
             return _AGAIN
         if found is not None and imports(found.spec.policy, self._cluster):
             return await self._import(found, live) if found.spec.clusters else None
+        self.braking.forget(service)
         if found is not None or self._withdrawing.is_over(service, live):
             await self._withdrawing.remove(service, live)
         return None
@@ -138,6 +143,7 @@ class Importer:
         """M3: the derived Service needs the ServiceImport's UID, and the ServiceImport its IPs."""
         spec, service = found.spec, key_of(found.spec)
         missing = self._missing(service, found, live)
+        held = await self.braking.held(found, live, missing)
         plan = self._plan(found, await self._families(), missing)
         sought = of_set(plan.service_import, found)
         if live is None:
@@ -149,14 +155,15 @@ class Importer:
         await self._write_slices(service, slices, owner)
         under_name, refusal = await self._under_name(found, plan, owner)
         await self._write_slices(service, under_name.slices, owner)
-        await self._end(found, {*slices, *under_name.slices}, under_name, missing)
+        await self._end(found, {*slices, *under_name.slices, *held.slices}, under_name, missing)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict)
         await self._writer.put(STATUS, status, live)
         for news in transitions(live, status):
             await self._events.tell(live, *news)
         if failure := failure or refusal:
             raise failure
-        return _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
+        unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
+        return min((pause for pause in (held.pause, unproven) if pause is not None), default=None)
 
     def _missing(self, service: Service, found: ServiceSet, live: Manifest | None) -> frozenset[str]:
         """Name the clusters to do without."""

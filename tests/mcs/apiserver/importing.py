@@ -18,7 +18,7 @@ from federation.kube.controller import Controller
 from federation.kube.events import EVENTS
 from federation.kube.resources import Manifest
 from federation.resources import NAMESPACES
-from federation.settings import NAMESPACE, STALENESS, Staleness
+from federation.settings import LOSSES, NAMESPACE, STALENESS, Losses, Staleness
 from mcs.importer import Importer
 from mcs.locals import Locals
 from mcs.names import (
@@ -55,10 +55,17 @@ _DEFINITIONS = Path(__file__).parents[3] / "mcs" / "crds"
 class Importing:
     """The importer of m2, run by a Controller as the wiring does, for the Services of one namespace."""
 
-    def __init__(self, host: Api, member: Api, namespace: str, staleness: Staleness = STALENESS) -> None:
+    def __init__(
+        self,
+        host: Api,
+        member: Api,
+        namespace: str,
+        staleness: Staleness = STALENESS,
+        losses: Losses = LOSSES,
+    ) -> None:
         self.records = Records(host, staleness)
         self.locals = Locals(member, self)
-        self.importer = Importer("m2", self.records, self.locals)
+        self.importer = Importer("m2", self.records, self.locals, losses)
         self._namespace = namespace
         self._controller: Controller[Service] = Controller("import", self.importer)
         self.records.listeners.add(self)
@@ -108,6 +115,7 @@ class World:
         host: Api | None = None,
         watched: Api | None = None,
         staleness: Staleness = STALENESS,
+        losses: Losses = LOSSES,
     ) -> AsyncIterator[Importing]:
         """Run an importer, from when it saw everything; `writes` counts anew.
 
@@ -115,7 +123,7 @@ class World:
         :param watched: by which way it watches m2, if that is another than the one by which it writes
         """
         async with Api(await from_dict(fleet.members["m2"].kubeconfig), observe=self._note) as member:
-            running = Importing(host or self.host.api, watched or member, self.namespace, staleness)
+            running = Importing(host or self.host.api, watched or member, self.namespace, staleness, losses)
             running.locals.api = member
             self.writes.clear()
             task = asyncio.create_task(running.run())
