@@ -21,6 +21,7 @@ from mcs.braking import Braking
 from mcs.deriving import Deriving
 from mcs.families import Families
 from mcs.importing import Import, certain_of, imported, key_of, left_out, leftovers
+from mcs.keeping import last_kept
 from mcs.liveness import State
 from mcs.locals import Locals
 from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
@@ -142,7 +143,7 @@ class Importer:
     async def _import(self, found: ServiceSet, live: Manifest | None) -> float | None:
         """M3: the derived Service needs the ServiceImport's UID, and the ServiceImport its IPs."""
         spec, service = found.spec, key_of(found.spec)
-        missing = self._missing(service, found, live)
+        missing, stale = self._missing(service, found, live)
         held = await self.braking.held(found, live, missing)
         plan = self._plan(found, await self._families(), missing)
         sought = of_set(plan.service_import, found)
@@ -156,7 +157,7 @@ class Importer:
         under_name, refusal = await self._under_name(found, plan, owner)
         await self._write_slices(service, under_name.slices, owner)
         await self._end(found, {*slices, *under_name.slices, *held.slices}, under_name, missing)
-        status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict)
+        status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
         await self._writer.put(STATUS, status, live)
         for news in transitions(live, status):
             await self._events.tell(live, *news)
@@ -165,13 +166,17 @@ class Importer:
         unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
         return min((pause for pause in (held.pause, unproven) if pause is not None), default=None)
 
-    def _missing(self, service: Service, found: ServiceSet, live: Manifest | None) -> frozenset[str]:
-        """Name the clusters to do without."""
+    def _missing(
+        self, service: Service, found: ServiceSet, live: Manifest | None
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """Name the clusters to do without, and those that stay though they give no sign of life."""
         here = {piece.source for piece in self._locals.imported(service).values()}
         sources = here | {each.name for each in found.spec.clusters}
         stale = {source for source in sources if self._state(source) is State.STALE}
         unproven = {source for source in sources - here if self._state(source) is State.NEW}
-        return left_out(self._cluster, sources, stale, unproven, lacking=lacks_sources(live))
+        missing = left_out(self._cluster, sources, stale, unproven, lacking=lacks_sources(live))
+        last = last_kept(found.spec, here, missing)
+        return missing - last, last
 
     def _state(self, source: str) -> State | None:
         return self._records.leases.state(source)

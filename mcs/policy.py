@@ -58,6 +58,7 @@ def set_policy(wanted: MultiClusterService, clusters: Mapping[str, Labels]) -> S
         adopt_existing=spec.adopt_existing,
         import_to=import_to,
         ports=[port.name for port in spec.ports] or None,
+        keep_last=spec.staleness.keep_last,
     )
 
 

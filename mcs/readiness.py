@@ -27,6 +27,7 @@ IMPORTED = Readiness(
 _IN_PART = Readiness(
     "True", Verdict("Ready", "the endpoints of all clusters that give signs of life are here")
 )
+_LAST = Readiness("True", Verdict("Ready", "the last endpoints that there were are here"))
 _REACHABLE = Readiness(
     "True", Verdict("ClustersReachable", "all clusters that export the Service give signs of life")
 )
@@ -63,6 +64,7 @@ def status_of(
     left_out: Collection[str],
     now: str,
     native: Verdict | None = None,
+    kept: Collection[str] = (),
 ) -> Manifest:
     """Return the status to apply to a ServiceImport.
 
@@ -70,6 +72,7 @@ def status_of(
 
     :param live: the ServiceImport as it is
     :param left_out: the clusters whose endpoints it does without
+    :param kept: those whose endpoints it has though they give no sign of life, as nobody does
     :param native: what NativeNameReady says; None where it is not asked for
     :param now: in RFC 3339, when the condition's status changes
     """
@@ -78,7 +81,10 @@ def status_of(
     said = {READY: _IN_PART if left_out and readiness == IMPORTED else readiness}
     if native is not None:
         said[NATIVE_NAME_READY] = Readiness("True" if native.reason == "Attached" else "False", native)
-    if left_out:
+    if kept:
+        said[READY] = _LAST if readiness == IMPORTED else readiness
+        said[SOURCES_AVAILABLE] = Readiness("False", _kept(found, kept))
+    elif left_out:
         said[SOURCES_AVAILABLE] = Readiness("False", _unreachable(left_out))
     elif any(each.type == SOURCES_AVAILABLE for each in before):
         said[SOURCES_AVAILABLE] = _REACHABLE
@@ -104,6 +110,16 @@ def _unreachable(clusters: Collection[str]) -> Verdict:
         "clusters` on the host"
     )
     return Verdict("ClusterUnreachable", message)
+
+
+def _kept(found: ServiceSetSpec, clusters: Collection[str]) -> Verdict:
+    exporting = ", ".join(sorted(each.name for each in found.clusters))
+    message = (
+        f"no sign of life from {exporting}: the last endpoints, from {', '.join(sorted(clusters))}, are "
+        "kept, as spec.staleness.keepLast of the MultiClusterService says, and may not answer; see `kubectl "
+        "get clusters` on the host"
+    )
+    return Verdict("StaleEndpointsKept", message)
 
 
 def _conditions(live: Manifest) -> list[Condition]:

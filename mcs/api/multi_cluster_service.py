@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mcs.api.service import MAX_PORTS, Mode
+from mcs.api.service import MAX_PORTS, KeepLast, Mode
 from policies.api.meta import (
     AGE,
     ClusterNames,
@@ -40,6 +40,14 @@ class ExposedPort(Model):
     """Its name; empty for the port of a Service that has one without a name."""
 
 
+class SourceStaleness(Model):
+    """What becomes of endpoints of clusters that give no sign of life."""
+
+    keep_last: KeepLast = "Never"
+    """Whether the last endpoints stay where all clusters that export the Service are gone. Never: none do.
+    WhenAllStale: those that were left last stay until some cluster is back; nobody knows if they answer."""
+
+
 class MultiClusterServiceSpec(Model):
     """What is wanted; where it says nothing, the standard applies."""
 
@@ -64,6 +72,8 @@ class MultiClusterServiceSpec(Model):
     and ports are the same. The Services themselves stay as they are."""
     ports: Annotated[list[ExposedPort], list_map("name", max_items=MAX_PORTS)] = []
     """The ports that others reach. Empty means all."""
+    staleness: SourceStaleness = SourceStaleness()
+    """What becomes of endpoints of clusters that give no sign of life."""
 
 
 class ExportingCluster(Model):

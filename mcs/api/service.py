@@ -12,6 +12,7 @@ Protocol = Literal["TCP", "UDP", "SCTP"]
 IPFamily = Literal["IPv4", "IPv6"]
 ServiceImportType = Literal["ClusterSetIP", "Headless"]
 Mode = Literal["ClusterSet", "NativeName"]
+KeepLast = Literal["Never", "WhenAllStale"]
 
 MAX_PORTS = 250
 """How many ports one Service may have here, and so all clusters together under one name."""

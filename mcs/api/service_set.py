@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mcs.api.service import MAX_PORTS, Mode, ServiceTraits
+from mcs.api.service import MAX_PORTS, KeepLast, Mode, ServiceTraits
 from policies.api.meta import (
     AGE,
     ClusterNames,
@@ -52,6 +52,8 @@ class SetPolicy(Model):
     """The names of the clusters that import it. Absent, all do."""
     ports: Annotated[list[str], Field(max_length=MAX_PORTS)] | None = None
     """The names of the ports that are used. Absent, all are."""
+    keep_last: KeepLast = "Never"
+    """Whether the last endpoints stay where no cluster that exports it gives signs of life."""
 
 
 class ServiceSetSpec(Model):

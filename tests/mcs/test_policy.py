@@ -68,9 +68,14 @@ def test_what_is_wanted_is_told_by_names() -> None:
         adoptExisting=True,
         importTo={"labelSelector": {"matchLabels": {"tier": "far"}}},
         ports=[{"name": "http"}, {"name": ""}],
+        staleness={"keepLast": "WhenAllStale"},
     )
     assert set_policy(service, CLUSTERS) == SetPolicy(
-        mode="NativeName", adopt_existing=True, import_to=["m2"], ports=["http", ""]
+        mode="NativeName",
+        adopt_existing=True,
+        import_to=["m2"],
+        ports=["http", ""],
+        keep_last="WhenAllStale",
     )
     assert set_policy(wanted(), CLUSTERS) == SetPolicy()
     assert set_policy(wanted(mode="NativeName", deleted=True), CLUSTERS) is None

@@ -43,6 +43,19 @@ def test_the_transition_time_moves_with_the_status_alone(before: str, since: str
     assert (condition["lastTransitionTime"], condition["observedGeneration"]) == (since, 3)
 
 
+def test_what_is_kept_of_clusters_that_are_gone_is_no_whole_import() -> None:
+    found = status_of(service_set("m1", "m3"), live(), IMPORTED, {"m3"}, NOW, kept={"m1"})
+    ready, sources = found["status"]["conditions"]
+    assert (ready["status"], ready["message"]) == ("True", "the last endpoints that there were are here")
+    assert (sources["status"], sources["reason"]) == ("False", "StaleEndpointsKept")
+
+
+def test_an_import_that_can_not_be_used_says_so_whatever_is_kept() -> None:
+    readiness = name_taken(service_set("m1"))
+    found = status_of(service_set("m1"), live(), readiness, (), NOW, kept={"m1"})
+    assert found["status"]["conditions"][0]["reason"] == "NameCollision"
+
+
 @pytest.mark.parametrize(
     ("readiness", "reason", "named"),
     [

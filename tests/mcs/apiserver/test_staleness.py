@@ -82,6 +82,16 @@ async def told(world: World, status: str) -> Manifest:
     )
 
 
+async def told_why(world: World, reason: str) -> Manifest:
+    """Wait until the ServiceImport says for what reason its sources are not there."""
+    return await world.member.until(
+        SERVICE_IMPORTS,
+        "web",
+        world.namespace,
+        lambda live: live is not None and reason in {each["reason"] for each in live["status"]["conditions"]},
+    )
+
+
 def message(live: Manifest, type_: str) -> str:
     return next(str(each["message"]) for each in live["status"]["conditions"] if each["type"] == type_)
 
@@ -108,6 +118,32 @@ async def test_endpoints_of_a_cluster_whose_agent_stops_go_and_come_back_with_it
         async with alive(world, "m1"):
             await world.slice_with(names["m1"], "10.1.0.1")
             await told(world, "True")
+
+
+async def test_the_last_endpoints_stay_if_that_is_asked_for(world: World, prepared: Fleet) -> None:
+    async with world.importing(prepared, staleness=SHORT) as running:
+        async with alive(world, "m1"):
+            async with alive(world, "m3"):
+                names = {each: await world.copy(each, f"10.{each[1]}.0.1") for each in ("m1", "m3")}
+                for cluster in names:
+                    await world.state(cluster, synced=True)
+                await world.export("m1", "m3", policy={"keepLast": "WhenAllStale"})
+                await world.ready()
+                await until_live(running, "m1", "m3")
+            await world.gone(names["m3"])
+            last = await world.slice(names["m1"])
+        live = await told_why(world, "StaleEndpointsKept")
+        assert message(live, "SourcesAvailable").startswith(
+            "no sign of life from m1, m3: the last endpoints, from m1, are kept"
+        )
+        await running.at_rest()
+        assert await world.slice(names["m1"]) == last
+        async with alive(world, "m3"):
+            await world.gone(names["m1"])
+            await world.slice_with(names["m3"], "10.3.0.1")
+            assert message(await told_why(world, "ClusterUnreachable"), "SourcesAvailable").startswith(
+                "no sign of life from m1: "
+            )
 
 
 @pytest.mark.soak
