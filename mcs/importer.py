@@ -27,8 +27,9 @@ from mcs.locals import Locals
 from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
 from mcs.native import Native, kept, native, refused_shadow
 from mcs.outage import last_known
-from mcs.owned import IMPORT, STATUS
+from mcs.owned import IMPORT
 from mcs.policy import imports
+from mcs.presence import Presence
 from mcs.readiness import lacks_sources, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_SETS
@@ -57,6 +58,7 @@ class Importer:
         self._shadowing = Shadowing(locals_, self._writer)
         self._withdrawing = Withdrawing(locals_, records, self._writer, self._shadowing)
         self.braking = Braking(cluster, records, locals_, self._events, losses)
+        self._presence = Presence(self._writer)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -158,7 +160,7 @@ class Importer:
         await self._write_slices(service, under_name.slices, owner)
         await self._end(found, {*slices, *under_name.slices, *held.slices}, under_name, missing)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
-        await self._writer.put(STATUS, status, live)
+        await self._presence.put(status, live)
         for news in transitions(live, status):
             await self._events.tell(live, *news)
         if failure := failure or refusal:

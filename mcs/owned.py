@@ -18,6 +18,8 @@ READY = "Ready"
 """The condition of a ServiceImport that is ours (KEP-1645)."""
 NATIVE_NAME_READY, SOURCES_AVAILABLE = "NativeNameReady", "SourcesAvailable"
 """Those that the KEP does not know."""
+PRESENT = {"endpointSliceObjects": "Present"}
+"""What the status of each ServiceImport says where it can: EndpointSlices are always written (KEP-1645)."""
 _CONDITIONS = (READY, NATIVE_NAME_READY, SOURCES_AVAILABLE)
 _SERVICE_FIELDS = frozenset(
     {
@@ -70,6 +72,7 @@ def _status_held(live: Manifest, wanted: Manifest) -> Manifest:
     return {
         "metadata": {},
         "status": {
+            **{name: status[name] for name in PRESENT.keys() & wanted["status"].keys() & status.keys()},
             "clusters": sorted(status.get("clusters") or (), key=lambda each: str(each["cluster"])),
             "conditions": sorted(
                 (each for each in status.get("conditions") or () if each["type"] in _CONDITIONS),

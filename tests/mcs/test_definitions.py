@@ -15,13 +15,13 @@ from policies.api.meta import Manifest
 US, THEM = "atoll-join", "helm"
 OF_MCS_API = {
     "multicluster.x-k8s.io_serviceexports.yaml": (
-        "1ec6ffc8094c8f67434431737b9c1d5132e686f21577250a615ed1e30da67097"
+        "3aff015c50f793fe86da3c9e080d512f15ce855221d797e94f8ea4d97c380c38"
     ),
     "multicluster.x-k8s.io_serviceimports.yaml": (
-        "dfec64055b7a5dd47013706c26706ef20f7ae3319b0ae594f6353585cc052ec4"
+        "648c8b9c0cd33a7e678d35c5cfc402cfef64c8a82946fb08f76097b875a3b82a"
     ),
 }
-"""SHA-256 of the files of mcs-api v0.5.0."""
+"""SHA-256 of the files of mcs-api v0.5.2."""
 
 
 def definition(
@@ -81,6 +81,14 @@ def test_the_files_of_others_are_unchanged(file: str, digest: str) -> None:
 )
 def test_a_definition_replaces_what_is_older_and_ours_or_of_no_use(present: Manifest, replaced: bool) -> None:
     assert replaces(OURS, present, US) == replaced
+
+
+@pytest.mark.parametrize("ours", [each for each in definitions() if release_of(each)])
+def test_the_definitions_replace_ours_of_the_release_before(ours: Manifest) -> None:
+    labels = {"multicluster.x-k8s.io/release-version": "v0.5.0"}
+    before = ours["metadata"] | {"labels": ours["metadata"]["labels"] | labels}
+    assert replaces(ours, ours | {"metadata": before | {"managedFields": [{"manager": US}]}}, US)
+    assert not replaces(ours, ours | {"metadata": before | {"managedFields": [{"manager": THEM}]}}, US)
 
 
 def test_a_version_that_is_not_served_does_not_count() -> None:
