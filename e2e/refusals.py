@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import aiohttp
 from aiohttp import web
@@ -45,23 +46,34 @@ class Refusals:
 
     async def _forward(self, request: web.Request) -> web.StreamResponse:
         url = URL(self._upstream + request.raw_path, encoded=True)
-        headers, body = _passed(request.headers), await request.read()
+        headers, body = passed(request.headers), await request.read()
         async with self._session.request(request.method, url, headers=headers, data=body) as answer:
-            response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
+            response = web.StreamResponse(status=answer.status, headers=passed(answer.headers))
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 await response.write(chunk)
         return response
 
 
+R = TypeVar("R", bound=Refusals)
+
+
 @asynccontextmanager
 async def refusals_before(upstream: str, authority: Authority) -> AsyncIterator[Refusals]:
+    async with standing_before(upstream, authority, Refusals) as proxy:
+        yield proxy
+
+
+@asynccontextmanager
+async def standing_before(
+    upstream: str, authority: Authority, kind: Callable[[str, aiohttp.ClientSession], R]
+) -> AsyncIterator[R]:
     """Serve at a free port with a certificate of the API server's own authority."""
     trust = ssl.create_default_context(cafile=authority.files.certificate)
     timeout = aiohttp.ClientTimeout(total=None)
     connector = aiohttp.TCPConnector(ssl=trust, limit=0)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
-        proxy = Refusals(upstream, session)
+        proxy = kind(upstream, session)
         application = web.Application(client_max_size=2**24)
         application.router.add_route("*", "/{path:.*}", proxy.answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
@@ -76,5 +88,5 @@ async def refusals_before(upstream: str, authority: Authority) -> AsyncIterator[
             await runner.cleanup()
 
 
-def _passed(headers: Mapping[str, str]) -> dict[str, str]:
+def passed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-import yaml
 
-from e2e.fleet import SETTLE, Fleet, fetch
+from e2e.agents import Agent, agent_in, epoch, speaks
+from e2e.fleet import SETTLE
 from e2e.test_services import EXPORTING, Shop, shop
-from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest
 from federation.resources import CLUSTER, DEPLOYMENTS, PODS, SECRETS
-from federation.sandbox.ports import free
-from federation.sandbox.process import Process
 from federation.sandbox.sandbox import CONTROLLER, HOST
 from federation.settings import NAMESPACE
-from federation.setup import request_token
 from mcs.names import AGENT, IMPORTED_BY, MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER
 from mcs.names import CONTROLLER as MCS
-from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES, SOURCE_STATES
+from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from tests.federated import eventually
 
 __all__ = ["shop"]
@@ -35,49 +27,17 @@ Versions = dict[tuple[str, str, str], str]
 """By cluster, kind and name, the resourceVersion of what is written for Services."""
 
 
-class Agent(NamedTuple):
-    """The agent of m2 as a process of this machine, with the accounts that it has in both clusters."""
-
-    shop: Shop
-    process: Process
-    port: int
-
-    @property
-    def fleet(self) -> Fleet:
-        return self.shop.fleet
-
-    def start(self) -> None:
-        folder = self.process.folder
-        kubeconfigs = [f"--host-kubeconfig={folder / 'kubeconfig'}", f"--kubeconfig={folder / 'member'}"]
-        options = [f"--cluster={MEMBER}", *kubeconfigs, f"--metrics-port={self.port}"]
-        self.process.start([sys.executable, "-m", "mcs", *options])
-
-    async def kill(self) -> None:
-        """kill -9; its time in the Lease is not waited for."""
-        self.process.stop(deadline=0)
-        await self.fleet.members[MEMBER].delete(LEASES, AGENT, NAMESPACE)
-
-    async def ready(self, text: str = "carrying") -> None:
-        async def is_said() -> bool:
-            return (await fetch(self.port, "/readyz")).startswith(text)
-
-        await eventually(is_said, lambda: self.process.tail(), SETTLE)
-
-
 @pytest.fixture
 async def agent(shop: Shop) -> AsyncIterator[Agent]:
     """m1 and m2 export, and an agent in m2 carries m2; in the end the host does again."""
     await shop.export(*EXPORTING)
     await shop.is_one(*EXPORTING)
-    fleet, epoch = shop.fleet, await _epoch(shop.fleet)
-    await fleet.atoll("services", "agent", MEMBER, "--image=registry.example/atoll:1")
-    folder = fleet.folder(MEMBER) / "agent"
-    await _credentials(fleet, folder)
-    found = Agent(shop, Process(folder, "agent"), free(1)[0])
+    fleet, before = shop.fleet, await epoch(shop.fleet, MEMBER)
+    found = await agent_in(fleet, MEMBER)
     try:
         found.start()
         await found.ready()
-        await _speaks(fleet, epoch)
+        await speaks(fleet, MEMBER, before)
         yield found
     finally:
         found.process.stop()
@@ -85,23 +45,25 @@ async def agent(shop: Shop) -> AsyncIterator[Agent]:
             await fleet.atoll("services", "agent", MEMBER, "--host")
 
 
-async def test_both_export_and_import_and_nobody_writes_when_an_agent_begins(agent: Agent) -> None:
-    shop, fleet = agent.shop, agent.fleet
+async def test_both_export_and_import_and_nobody_writes_when_an_agent_begins(
+    agent: Agent, shop: Shop
+) -> None:
+    fleet = agent.fleet
     await shop.is_one(*EXPORTING)
     for cluster in EXPORTING:
         await _flip(shop, cluster, ready=False)
         await shop.is_one(*EXPORTING)
-    before, epoch = await _versions(shop), await _epoch(fleet)
+    before, began = await _versions(shop), await epoch(fleet, MEMBER)
     await agent.kill()
     agent.start()
-    await _speaks(fleet, epoch)
+    await speaks(fleet, MEMBER, began)
     await _flip(shop, ELSEWHERE, ready=True)  # who imports this has looked at all of it
     await shop.is_one(*EXPORTING)
     assert _changed(before, await _versions(shop)) == {f"EndpointSlice from {ELSEWHERE}"}
-    before, epoch = await _versions(shop), await _epoch(fleet)
+    before, began = await _versions(shop), await epoch(fleet, MEMBER)
     await fleet.atoll("services", "agent", MEMBER, "--host")
     await agent.ready("standing by")
-    await _speaks(fleet, epoch)
+    await speaks(fleet, MEMBER, began)
     await _flip(shop, ELSEWHERE, ready=False)
     await shop.is_one(*EXPORTING)
     assert _changed(before, await _versions(shop)) == {f"EndpointSlice from {ELSEWHERE}"}
@@ -109,9 +71,9 @@ async def test_both_export_and_import_and_nobody_writes_when_an_agent_begins(age
 
 
 @pytest.mark.soak
-async def test_own_endpoints_are_followed_while_the_host_is_away(agent: Agent) -> None:
+async def test_own_endpoints_are_followed_while_the_host_is_away(agent: Agent, shop: Shop) -> None:
     """I6."""
-    shop, fleet = agent.shop, agent.fleet
+    fleet = agent.fleet
     before = await _versions(shop)
     async with fleet.outage(HOST):
         for restarted, ready in ((False, False), (True, True)):
@@ -132,8 +94,8 @@ async def test_own_endpoints_are_followed_while_the_host_is_away(agent: Agent) -
 
 
 @pytest.mark.soak
-async def test_a_member_leaves_with_its_agent_and_comes_back_without(agent: Agent) -> None:
-    shop, fleet = agent.shop, agent.fleet
+async def test_a_member_leaves_with_its_agent_and_comes_back_without(agent: Agent, shop: Shop) -> None:
+    fleet = agent.fleet
     member = fleet.members[MEMBER]
     await fleet.unjoin(MEMBER)
     assert [await shop.imported(MEMBER, source) for source in EXPORTING] == [{}, {}]
@@ -149,35 +111,6 @@ async def test_a_member_leaves_with_its_agent_and_comes_back_without(agent: Agen
     await eventually(gone, lambda: "m2 is still imported", SETTLE)
     await fleet.join(MEMBER)
     await shop.is_one(*EXPORTING)
-
-
-async def _credentials(fleet: Fleet, folder: Path) -> None:
-    """What the pod of the agent would have: the Secret in a folder, and its account in the member."""
-    folder.mkdir(exist_ok=True)  # noqa: ASYNC240
-    member = fleet.members[MEMBER]
-    secret = await member.get(SECRETS, f"{AGENT}-host", NAMESPACE)
-    assert secret is not None
-    for name, value in secret["data"].items():
-        (folder / name).write_bytes(base64.b64decode(value))
-    kubeconfig = yaml.safe_load(fleet.sandbox.kubeconfig.read_text())
-    token = await request_token(member.api, NAMESPACE, AGENT)
-    for user in kubeconfig["users"]:
-        user["user"] = {"token": token}
-    (folder / "member").write_text(yaml.safe_dump(kubeconfig | {"current-context": MEMBER}))
-
-
-async def _epoch(fleet: Fleet) -> str:
-    state = await fleet.host.get(SOURCE_STATES, MEMBER, NAMESPACE)
-    return str(state["spec"]["epoch"]) if state else ""
-
-
-async def _speaks(fleet: Fleet, before: str) -> None:
-    """Wait until an exporter of m2 that began since then has everything on the host."""
-    await fleet.host.until(
-        SOURCE_STATES, MEMBER, NAMESPACE,
-        lambda live: live is not None and live["spec"]["synced"] and live["spec"]["epoch"] != before,
-        seconds=SETTLE,
-    )  # fmt: skip
 
 
 async def _flip(shop: Shop, cluster: str, *, ready: bool) -> None:
