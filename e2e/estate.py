@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from e2e.fleet import Fleet
@@ -44,7 +45,10 @@ class Estate:
         self.sites = {(service, cluster): Site() for service in services for cluster in fleet.members}
         self.touched: set[tuple[str, str]] = set()
         """(service, address) of what may come and go, since the last `settled`."""
+        self.remade: set[tuple[str, str]] = set()
+        """(service, cluster) of which ServiceExport or Service came or went, since the last `settled`."""
         self._moving: set[tuple[str, str]] = set()
+        self._ground = {cluster: asyncio.Lock() for cluster in fleet.members}
 
     @property
     def services(self) -> list[str]:
@@ -74,24 +78,56 @@ class Estate:
         """Do what some user might do; return it in words."""
         service, cluster = self._chance.choice(sorted(self.sites))
         act = self._chance.choices(_ACTS, _WEIGHTS)[0]
-        await act(self, service, cluster)
+        async with self._ground[cluster]:
+            await act(self, service, cluster)
         return f"{cluster}: {act.__name__.strip('_').replace('_', ' ')} {service}"
+
+    async def flip_everywhere(self) -> set[tuple[str, str]]:
+        """Have an endpoint of each cluster that exports one change; return Services and clusters."""
+        flipped: set[tuple[str, str]] = set()
+        for (service, cluster), site in self.sites.items():
+            if site.there and site.exported and site.endpoints and cluster not in [c for _, c in flipped]:
+                while not await self._flip(service, cluster):
+                    pass
+                flipped.add((service, cluster))
+        return flipped
 
     def settled(self) -> None:
         """All is as it should be: what comes and goes now is news."""
         self.touched.clear()
+        self.remade.clear()
         self._moving.clear()
+
+    @asynccontextmanager
+    async def razed(self, cluster: str) -> AsyncIterator[None]:
+        """What users have in a cluster may be lost in the block; after it they bring all of it back."""
+        async with self._ground[cluster]:
+            for service in self.services:
+                self._touch_all(service, cluster)
+            yield
+            for service in self.services:
+                await self._rebuild(service, cluster)
+
+    async def _rebuild(self, service: str, cluster: str) -> None:
+        site = self.sites[service, cluster]
+        if site.there:
+            await self._make_service(service, cluster)
+        for name in site.slices:
+            await self._write_slice(service, cluster, name)
+        if site.exported:
+            await self._begin_export(service, cluster)
 
     # What users do
 
-    async def _flip(self, service: str, cluster: str) -> None:
-        """An endpoint becomes ready, or unready."""
+    async def _flip(self, service: str, cluster: str) -> bool:
+        """An endpoint becomes ready, or unready; return whether there was one."""
         name, piece = self._some_slice(service, cluster)
         if piece:
             address = self._chance.choice(sorted(piece))
             self.touched.add((service, address))
             piece[address] = not piece[address]
             await self._write_slice(service, cluster, name)
+        return bool(piece)
 
     async def _move(self, service: str, cluster: str) -> None:
         """An endpoint changes its slice: it is in both for a moment, as Kubernetes' own controller does it.
@@ -175,6 +211,7 @@ class Estate:
         await _insist(lambda: member.delete(resource, name, self.namespace))
 
     def _touch_all(self, service: str, cluster: str) -> None:
+        self.remade.add((service, cluster))
         self.touched |= {(service, address) for address in self.sites[service, cluster].endpoints}
 
     def _some_slice(self, service: str, cluster: str) -> tuple[str, Endpoints]:
@@ -222,7 +259,7 @@ async def _insist(write: Callable[[], Awaitable[object]]) -> None:
             return
 
 
-_Act = Callable[[Estate, str, str], Awaitable[None]]
+_Act = Callable[[Estate, str, str], Awaitable[object]]
 _CHOICES: dict[_Act, int] = {
     Estate._flip: 8,
     Estate._move: 4,

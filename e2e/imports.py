@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from e2e.estate import Endpoints, Estate
 from e2e.fleet import reason
 from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest, Resource
-from mcs.names import CONTROLLER, MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, derived_service
+from mcs.names import CONTROLLER, IMPORTED_BY, MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, derived_service
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from tests.crash.service_laws import endpoints_of, is_import, source_of
 from tests.federated import Cluster, condition
@@ -22,8 +23,21 @@ WATCHED = (ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES)
 _BACK = 0.2
 """Seconds until a server that was away is asked again."""
 
+_NOBODY = ("", float("inf"))
+
 Address = tuple[str, str]
 """Service and address."""
+
+
+class Version(NamedTuple):
+    """An object of ours as it was once; two of them differ if it was written in between."""
+
+    cluster: str
+    title: str
+    service: str
+    """Of a slice, what it is of, as its source is."""
+    source: str
+    resource_version: str
 
 
 @dataclass
@@ -67,6 +81,7 @@ class Imports:
 
     - `broken`: a sentence for each time that a law was broken
     - `exempt`: (cluster, service) that the test damages on purpose, since the last `settled`
+    - `given_up`: a cluster that the others may do without, and from which time of the loop on
     """
 
     def __init__(self, estate: Estate) -> None:
@@ -74,12 +89,14 @@ class Imports:
         self.views = {cluster: View(cluster) for cluster in estate.fleet.members}
         self.broken: list[str] = []
         self.exempt: set[tuple[str, str]] = set()
+        self.given_up = _NOBODY
         self._steady: dict[str, set[Address]] = {}
         self._ips: dict[tuple[str, str], list[str]] = {}
 
     def settled(self) -> None:
         """All is as it should be: what is ready now stays so, but for what users touch (I8)."""
         self.exempt.clear()
+        self.given_up = _NOBODY
         self._steady = {cluster: view.ready() for cluster, view in self.views.items()}
 
     async def follow(self, cluster: str, resource: Resource) -> None:
@@ -116,11 +133,14 @@ class Imports:
         """Laws that hold at any moment."""
         view = self.views[cluster]
         for service, address in self._steady.get(cluster, set()) - view.ready():
-            if (service, address) not in self._estate.touched and (cluster, service) not in self.exempt:
+            touched = (service, address) in self._estate.touched or (cluster, service) in self.exempt
+            given_up = self._is_given_up(network_of(address)) and cluster != network_of(address)
+            if not (touched or given_up):
                 self.broken.append(f"I8: {cluster}: {address} of {service} was absent for a moment")
         for live in view.slices():
-            network = f"10.{source_of(live).removeprefix('m')}."
-            strangers = [address for address, _ in endpoints_of(live) if not address.startswith(network)]
+            strangers = [
+                address for address, _ in endpoints_of(live) if network_of(address) != source_of(live)
+            ]
             if strangers:
                 self.broken.append(f"I3: {cluster}: {strangers} are said to be {source_of(live)}'s")
         for live in view.objects[SERVICE_IMPORTS.plural].values():
@@ -130,6 +150,53 @@ class Imports:
                 if (cluster, name) not in self.exempt:
                     self.broken.append(f"I9: {cluster}: {name} had {self._ips[cluster, uid]}, then {ips}")
                 self._ips[cluster, uid] = ips
+
+    def _is_given_up(self, source: str) -> bool:
+        cluster, since = self.given_up
+        return source == cluster and asyncio.get_running_loop().time() > since
+
+    def of_source(self, cluster: str, source: str) -> list[str]:
+        """Name the slices that a cluster has of a source."""
+        return [
+            live["metadata"]["name"] for live in self.views[cluster].slices() if source_of(live) == source
+        ]
+
+    def foreign(self, cluster: str) -> dict[str, object]:
+        """Return what a cluster has that is not its own endpoints: imports with their IPs, slices, by UID."""
+        view = self.views[cluster]
+        imports = view.objects[SERVICE_IMPORTS.plural].values()
+        found: dict[str, object] = {live["metadata"]["uid"]: live["spec"].get("ips") for live in imports}
+        return found | {
+            live["metadata"]["uid"]: sorted(endpoints_of(live))
+            for live in view.slices()
+            if source_of(live) != cluster
+        }
+
+    def own_differences(self, cluster: str) -> list[str]:
+        """Say what of its own a cluster does not have, of Services that are exported there all the time."""
+        try:
+            imported = self.views[cluster].imported()
+        except AssertionError as twice:
+            return [str(twice)]
+        found = []
+        for service in self._estate.services:
+            wanted = self._estate.wanted(service).get(cluster)
+            if wanted is None or (service, cluster) in self._estate.remade:
+                continue
+            own = imported.get(service, {}).get(cluster, {})
+            if own != wanted:
+                found.append(f"{service}: wanted {_brief(wanted)}, found {_brief(own)}")
+        return found
+
+    def versions(self) -> set[Version]:
+        """Return all that is ours in members."""
+        return {
+            Version(cluster, f"{plural}/{name}", *_sort_of(live), live["metadata"]["resourceVersion"])
+            for cluster, view in self.views.items()
+            for plural, objects in view.objects.items()
+            for name, live in objects.items()
+            if _is_ours(live)
+        }
 
     def differences(self) -> list[str]:
         """Say what is not as the users left it; what only holds when nothing is under way any more."""
@@ -198,6 +265,24 @@ def _orphans(view: View, imports: Mapping[str, Manifest]) -> Iterator[str]:
         if owner not in [each["uid"] for each in live["metadata"].get("ownerReferences", ())]:
             source = labels.get(SOURCE_CLUSTER, "no cluster")
             yield f"I1: {view.cluster}: {live['kind']} {live['metadata']['name']} of {source} is an orphan"
+
+
+def _is_ours(live: Manifest) -> bool:
+    """Whether an object is for us to write: all but the slices and the Services of users."""
+    labels = live["metadata"].get("labels", {})
+    return live["kind"] in ("ServiceExport", "ServiceImport") or CONTROLLER in (
+        labels.get(MANAGED_BY), labels.get(IMPORTED_BY)
+    )  # fmt: skip
+
+
+def _sort_of(live: Manifest) -> tuple[str, str]:
+    labels = live["metadata"].get("labels", {})
+    return labels.get(MCS_SERVICE, ""), labels.get(SOURCE_CLUSTER, "")
+
+
+def network_of(address: str) -> str:
+    """Name the cluster whose an address is."""
+    return f"m{address.split('.')[1]}"
 
 
 def _brief(endpoints: Endpoints) -> str:
