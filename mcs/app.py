@@ -61,6 +61,7 @@ class Services:
             Renewing(self._records, self._is_ours, self._reaches, staleness),
             workers=4,
             timeout=staleness.renew,
+            longest=staleness.renew,
             observe=observe,
             fields=lambda cluster: {"cluster": cluster},
         )

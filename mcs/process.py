@@ -158,6 +158,7 @@ class Process:
             ),
             workers=1,
             timeout=staleness.renew,
+            longest=staleness.renew,
             observe=self._metrics.reconciled,
             fields=lambda cluster: {"cluster": cluster},
         )

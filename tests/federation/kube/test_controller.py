@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from federation.kube.controller import Controller
-from federation.kube.errors import ApiError, Conflict, Invalid, ServerError, TooManyRequests, Unreachable
+from federation.kube.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    ServerError,
+    TooManyRequests,
+    Unreachable,
+)
 from tests.federation.kube.scripted import until
 
 
@@ -145,14 +153,51 @@ async def test_what_only_a_person_can_fix_is_put_off_to_ten_minutes_but_runs_at_
 
 
 async def test_transient_failures_are_never_put_off_longer_than_half_a_minute() -> None:
+    runs = 0
+
     async def reconcile(key: str) -> None:
+        nonlocal runs
+        runs += 1
         raise ServerError(503, "ServiceUnavailable", "starting")
 
     async with running(reconcile) as controller:
-        controller.queue._failures["a"] = 40
-        controller.queue.add("a")
-        await until(lambda: "a" in controller.queue._timers)
+        for count in range(1, 12):
+            controller.queue.add("a")
+            await until(lambda count=count: runs == count and "a" in controller.queue._timers)
         assert 14 <= put_off(controller, "a") <= 30
+
+
+async def test_a_refusal_after_an_outage_is_put_off_like_a_first_one() -> None:
+    """An API server that is back may refuse what it will allow in a moment."""
+    errors: list[ApiError] = [Unreachable("no route")] * 11 + [Forbidden(403, "Forbidden", "not yet")]
+    runs = 0
+
+    async def reconcile(key: str) -> None:
+        nonlocal runs
+        runs += 1
+        raise errors[runs - 1]
+
+    async with running(reconcile) as controller:
+        for count in range(1, len(errors) + 1):
+            controller.queue.add("a")
+            await until(lambda count=count: runs == count and "a" in controller.queue._timers)
+        assert put_off(controller, "a") <= 5
+
+
+@pytest.mark.parametrize("error", [Unreachable("no route"), Forbidden(403, "Forbidden", "not allowed")])
+async def test_what_has_to_be_done_in_time_is_put_off_no_longer_than_that(error: ApiError) -> None:
+    runs = 0
+
+    async def reconcile(key: str) -> None:
+        nonlocal runs
+        runs += 1
+        raise error
+
+    async with running(reconcile, longest=2.0) as controller:
+        for count in range(1, 12):
+            controller.queue.add("a")
+            await until(lambda count=count: runs == count and "a" in controller.queue._timers)
+        assert put_off(controller, "a") <= 2
 
 
 async def test_a_reconcile_that_hangs_is_ended_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:

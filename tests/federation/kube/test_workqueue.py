@@ -144,3 +144,13 @@ async def test_the_back_off_doubles_to_its_cap_until_it_went_well() -> None:
     queue.forget("a")
     assert queue.retry("a", backoff) <= 1
     assert queue.retry("a", backoff, pause=30) == 30
+
+
+async def test_another_back_off_begins_with_its_first_step() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    short, long = Backoff(1, 8), Backoff(10, 1000)
+    for _ in range(6):
+        queue.retry("a", short)
+    assert queue.retry("a", long) <= 10
+    assert queue.retry("a", long) >= 10
+    assert queue.retry("a", short) <= 1
