@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from federation.sandbox.certificates import Authority
 from federation.sandbox.plane import Plane
 from federation.sandbox.sandbox import CONTROLLER, HOST
 from federation.settings import NAMESPACE
+
+log = logging.getLogger(__name__)
 
 AGENT = "agent"
 SKEWED = Path(__file__).with_name("skewed.py")
@@ -83,7 +86,11 @@ async def network_of(fleet: Fleet, member: str) -> AsyncIterator[Network]:
         stack.push_async_callback(_lead_back, network)
         await _lead(network)
         await network.take_in(member)
-        yield network
+        try:
+            yield network
+        except BaseException:
+            log.exception("the block failed")  # what fails while all is led back would hide it
+            raise
 
 
 async def _lead(network: Network) -> None:
@@ -100,8 +107,14 @@ async def _lead(network: Network) -> None:
 async def _lead_back(network: Network) -> None:
     """Everything as it was before."""
     network.heal()
-    await network.dismiss()
-    fleet = network.fleet
+    try:
+        await network.dismiss()
+    finally:
+        await _lead_past(network.fleet)
+
+
+async def _lead_past(fleet: Fleet) -> None:
+    """The controller finds every API server at its own address again."""
     direct = {plane.name: plane.url for plane in _planes(fleet)}
     for cluster in fleet.members:
         await _address(fleet, cluster, direct)
