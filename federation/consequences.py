@@ -1,48 +1,42 @@
 """Consequences: what a change on the host would do to Services across clusters, as far as this process knows.
 
-Here the facts are collected; what they mean is said by `mcs.checks`. Nothing is written. The answer may be
-outrun by what happens meanwhile: it is the aggregator that decides, this only warns in time.
+`federation.service_facts` collects what is known, and `mcs.checks` says what it means. Nothing is written.
+The answer may be outrun by what happens meanwhile: the aggregator decides, this only warns in time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import orjson
 
-from federation.controllers.documents import Yaml
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import override_of, propagation_of
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
 from federation.resources import NAMESPACES
+from federation.service_facts import ServiceFacts
 from federation.timestamps import utc_now
 from mcs.api import MultiClusterService
 from mcs.app import Services
 from mcs.checks import exports, multi_cluster, removals, services
 from mcs.checks.agreement import agreement
-from mcs.checks.facts import Facts, prospect
+from mcs.checks.facts import prospect
 from mcs.checks.findings import Finding, newly, of
 from mcs.names import STRICT, Service
 from mcs.resources import SERVICE_EXPORTS, SERVICES
-from policies.api.binding import TargetCluster
 from policies.api.meta import Manifest, ObjectMeta
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
-from policies.matching import governing
-from policies.overriders import Override, concerns, overrides_for
-from policies.placement import Workload, place, unsupported_fields
-from policies.rendering import Rendered, prune, render
-
-_YAML = Yaml()
+from policies.overriders import concerns
 
 
 class Consequences:
     """Answers for one term of a leader; each question names an object as it was and as it is to be."""
 
     def __init__(self, host: Host, across: Services) -> None:
-        self._host, self._across, self._records = host, across, across.records
+        self._host, self._records, self._facts = host, across.records, ServiceFacts(host, across)
 
     @property
     def known(self) -> bool:
@@ -55,15 +49,15 @@ class Consequences:
         """Judge a Service that is created (no `old`), changed, or deleted (no `new`)."""
         if new is None:
             assert old is not None
-            facts = self._facts(_key(old))
-            return list(services.deleted(self._lost(facts)))
-        facts = self._facts(_key(new), labels=_labels(new))
+            facts = self._facts.of(_key(old))
+            return list(services.deleted(self._facts.lost(facts)))
+        facts = self._facts.of(_key(new), labels=_labels(new))
         if not facts.exports and not facts.exporting & facts.served:
             return []
-        after = prospect(facts, self._rendered(new, facts.served), utc_now())
+        after = prospect(facts, self._facts.rendered(new, facts.served), utc_now())
         if old is None:
             return list(newly(agreement(facts.exports), agreement(after)))
-        before = prospect(facts, self._rendered(old, facts.served), utc_now())
+        before = prospect(facts, self._facts.rendered(old, facts.served), utc_now())
         changed = services.updated(facts, old, new, after)
         return [*changed, *newly(agreement(before), agreement(after))]
 
@@ -71,15 +65,15 @@ class Consequences:
         """Judge a ServiceExport likewise."""
         if new is None:
             assert old is not None
-            return list(exports.deleted(self._lost(self._facts(_key(old)))))
+            return list(exports.deleted(self._facts.lost(self._facts.of(_key(old)))))
         if old is not None:
             return list(exports.sized(new))
         key = _key(new)
         service = await self._service(key)
-        facts = self._facts(key, labels=_labels(service), export_labels=_labels(new))
+        facts = self._facts.of(key, labels=_labels(service), export_labels=_labels(new))
         findings = [*exports.created(facts, service), *exports.sized(new)]
         if service is not None:
-            after = prospect(facts, self._rendered(service, facts.served), utc_now())
+            after = prospect(facts, self._facts.rendered(service, facts.served), utc_now())
             findings += newly(agreement(facts.exports), agreement(after))
         return findings
 
@@ -94,27 +88,14 @@ class Consequences:
         live = new or old
         assert live is not None
         key = _key(live)
-        facts, places = self._facts(key), self._places(key)
+        facts, places = self._facts.of(key), self._facts.places(key)
         after = MultiClusterService.model_validate(new) if new is not None else None
         findings: list[Finding] = []
         if after is not None:
             findings += multi_cluster.stated(facts, places, await self._service(key), after)
-        if old is not None and any(multi_cluster.withdrawn(facts, places, after, strict=False)):
-            strict = await self._is_strict(key[0])
-            findings += multi_cluster.withdrawn(facts, places, after, strict=strict)
+        if old is not None and (losing := multi_cluster.losing(facts, places, after)):
+            findings.append(multi_cluster.withdrawn(key, losing, strict=await self._is_strict(key[0])))
         return findings
-
-    def _places(self, key: Service) -> multi_cluster.Places:
-        hostnames = {
-            export.spec.cluster: {
-                endpoint["hostname"]
-                for piece in self._records.slices_of(export.spec.cluster, key).values()
-                for endpoint in piece.content["endpoints"]
-                if "hostname" in endpoint
-            }
-            for export in self._records.exports_of(key)
-        }
-        return multi_cluster.Places(self._records.clusters(), self._across.services(key), hostnames)
 
     async def _is_strict(self, namespace: str) -> bool:
         with suppress(NotFound):
@@ -125,7 +106,7 @@ class Consequences:
 
     def of_namespace(self, name: str) -> list[Finding]:
         """Judge the deletion of a namespace."""
-        inside = (self._lost(self._facts(key)) for key in self._records.services() if key[0] == name)
+        inside = (self._facts.lost(self._facts.of(key)) for key in self._records.services() if key[0] == name)
         exported = (facts._replace(served=facts.served | facts.exporting) for facts in inside)
         return list(removals.namespace_deleted(name, exported))
 
@@ -137,7 +118,7 @@ class Consequences:
         findings: list[Finding] = []
         for key in sorted(self._records.services()):
             if removed := self._removed(key, policy):
-                findings += removals.placement_changed(self._facts(key), removed)
+                findings += removals.placement_changed(self._facts.of(key), removed)
         return findings
 
     def _removed(self, key: Service, policy: PropagationPolicy) -> set[str]:
@@ -148,7 +129,7 @@ class Consequences:
             present = self._host.policy_of(record) if record else None
             if record is None or present is None or not _same(present.metadata, policy.metadata):
                 continue
-            decided = self._placed(Ref(resource, *key), policy, record.spec.clusters)
+            decided = self._facts.placed(Ref(resource, *key), policy, record.spec.clusters)
             removed |= {target.name for target in record.spec.clusters} - decided
         return removed
 
@@ -171,14 +152,14 @@ class Consequences:
         if template is None:
             return
         subject = subject_of(ref, template.labels)
-        facts = self._facts(key)
+        facts = self._facts.of(key)
         if not facts.touched or not any(concerns(policy, subject) for policy in changed):
             return
         manifest = orjson.loads(template.manifest)
         present = self._host.overrides(key[0])
         then = [each for each in present if not any(_same(each.metadata, c.metadata) for c in changed)]
-        before = prospect(facts, self._rendered(manifest, facts.served, present), utc_now())
-        after = prospect(facts, self._rendered(manifest, facts.served, [*then, *added]), utc_now())
+        before = prospect(facts, self._facts.rendered(manifest, facts.served, present), utc_now())
+        after = prospect(facts, self._facts.rendered(manifest, facts.served, [*then, *added]), utc_now())
         yield from of(key, services.updated(facts, manifest, manifest, after))
         yield from of(key, newly(agreement(before), agreement(after)))
 
@@ -190,98 +171,6 @@ class Consequences:
             if [export.spec.cluster for export in self._records.exports_of(key)] == [name]
         ]
         return list(removals.cluster_deleted(name, sole))
-
-    # Facts
-
-    def _facts(
-        self,
-        key: Service,
-        *,
-        labels: Mapping[str, str] | None = None,
-        export_labels: Mapping[str, str] | None = None,
-    ) -> Facts:
-        """Collect what is known of a name.
-
-        :param labels: of the Service as it is to be, which may not be stored yet
-        :param export_labels: of the ServiceExport, likewise
-        """
-        ending = self._ending(Ref(SERVICE_EXPORTS, *key))
-        exported = (export.spec for export in self._records.exports_of(key))
-        return Facts(
-            key,
-            tuple(export for export in exported if export.cluster not in ending),
-            self._targets(Ref(SERVICES, *key), labels),
-            self._targets(Ref(SERVICE_EXPORTS, *key), export_labels),
-            tuple(self._across.importers(key)),
-            self._across.endpoints(key),
-        )
-
-    def _ending(self, ref: Ref) -> frozenset[str]:
-        """Return the clusters whose export ends because its template is gone, as soon as they are reached."""
-        record = self._host.binding(ref)
-        if record is None or self._preserved(ref):
-            return frozenset()
-        if not record.deleting and self._host.template(ref) is not None:
-            return frozenset()
-        return frozenset(target.name for target in record.spec.clusters)
-
-    def _lost(self, facts: Facts) -> Facts:
-        """Leave out what stays in the clusters when it is deleted here."""
-        served, exporting = (
-            frozenset[str]() if self._preserved(Ref(resource, *facts.service)) else clusters
-            for resource, clusters in ((SERVICES, facts.served), (SERVICE_EXPORTS, facts.exporting))
-        )
-        return facts._replace(served=served, exporting=exporting)
-
-    def _preserved(self, ref: Ref) -> bool:
-        record = self._host.binding(ref)
-        return record is not None and record.spec.preserve_resources_on_deletion
-
-    def _targets(self, ref: Ref, labels: Mapping[str, str] | None) -> frozenset[str]:
-        """Return the clusters that have a copy, or will when the scheduler sees what is to be created."""
-        record = self._host.binding(ref)
-        if record is not None:
-            return frozenset(target.name for target in record.spec.clusters)
-        if labels is None:
-            template = self._host.template(ref)
-            if template is None:
-                return frozenset()
-            labels = template.labels
-        subject = subject_of(ref, dict(labels))
-        policy = governing(subject, self._host.index.candidates(subject), None)
-        return frozenset(self._placed(ref, policy, ())) if policy is not None else frozenset()
-
-    def _placed(self, ref: Ref, policy: PropagationPolicy, previous: Sequence[TargetCluster]) -> set[str]:
-        """Return where the scheduler would put a template."""
-        if unsupported_fields(policy.spec):
-            return {target.name for target in previous}
-        workload = Workload(ref.resource.api_version, ref.resource.kind, None, "")
-        clusters = [cluster for _, cluster in self._host.clusters.items()]
-        decision = place(workload, policy.spec.placement, clusters, previous)
-        return {target.name for target in decision.clusters}
-
-    def _rendered(
-        self,
-        manifest: Manifest,
-        clusters: Collection[str],
-        policies: Iterable[OverridePolicy] | None = None,
-    ) -> dict[str, Manifest | None]:
-        """Return a Service as each cluster would have it; None where an override fails."""
-        metadata = manifest["metadata"]
-        ref = Ref(SERVICES, metadata["namespace"], metadata["name"])
-        chosen = list(self._host.overrides(ref.namespace) if policies is None else policies)
-        pruned, subject = prune(manifest), subject_of(ref, dict(_labels(manifest)))
-        made: dict[tuple[Override, ...], Manifest | None] = {}
-        found: dict[str, Manifest | None] = {}
-        for name in clusters:
-            cluster = self._host.clusters.get(("", name))
-            if cluster is not None:
-                overrides = overrides_for(subject, cluster, chosen, _YAML)
-                if overrides not in made:
-                    rendered = render(pruned, overrides=overrides)
-                    made[overrides] = rendered.manifest if isinstance(rendered, Rendered) else None
-                found[name] = made[overrides]
-        return found
 
 
 def _key(manifest: Manifest) -> Service:

@@ -10,7 +10,7 @@ from mcs.api.service_set import SetPolicy
 from mcs.checks.facts import Facts
 from mcs.checks.findings import Finding, deny, hold, listed, named, warn
 from mcs.merge import merged
-from mcs.names import ADOPT_EXISTING
+from mcs.names import ADOPT_EXISTING, Service
 from mcs.policy import Labels, as_wanted, imports, set_policy
 from mcs.shadows import is_shadow
 from policies.api.meta import Manifest
@@ -41,30 +41,33 @@ def stated(
         yield from _ambiguous(facts, places)
 
 
-def withdrawn(
-    facts: Facts, places: Places, after: MultiClusterService | None, *, strict: bool
-) -> Iterator[Finding]:
-    """Find Services of ours under the plain name that would go (V32).
+def losing(facts: Facts, places: Places, after: MultiClusterService | None) -> list[str]:
+    """Return the clusters that would lose a Service of ours under the plain name.
 
     :param after: the MultiClusterService as it is to be; None: it is deleted
-    :param strict: whether the namespace wants this refused
     """
     policy = set_policy(after, places.clusters) if after is not None else None
     exports = [each for each in facts.exports if after is not None or not each.requested]
     found = merged([as_wanted(each, policy) for each in exports], None)
     native = found is not None and found.service.mode == "NativeName"
-    lost = [
+    return [
         cluster
         for cluster, live in places.services.items()
         if is_shadow(live) and not (native and imports(policy, cluster))
     ]
-    if lost:
-        namespace, name = facts.service
-        message = (
-            f"{named(*facts.service)} created by federation in {listed(lost)} will be deleted; callers of "
-            f"{name}.{namespace}.svc.cluster.local there will fail"
-        )
-        yield (hold if strict else warn)("V32", message)
+
+
+def withdrawn(service: Service, clusters: Collection[str], *, strict: bool) -> Finding:
+    """Say who calls in vain where a Service of ours goes (V32).
+
+    :param strict: whether the namespace wants this refused
+    """
+    namespace, name = service
+    message = (
+        f"{named(namespace, name)} created by federation in {listed(clusters)} will be deleted; callers of "
+        f"{name}.{namespace}.svc.cluster.local there will fail"
+    )
+    return (hold if strict else warn)("V32", message)
 
 
 def _unknown(spec: MultiClusterServiceSpec, clusters: Collection[str]) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import pytest
 from mcs.api import MultiClusterService
 from mcs.checks.facts import Facts
 from mcs.checks.findings import Finding
-from mcs.checks.multi_cluster import Places, stated, withdrawn
+from mcs.checks.multi_cluster import Places, losing, stated, withdrawn
 from mcs.names import ADOPT_EXISTING, SHADOW
 from policies.api.meta import API_VERSION, Manifest
 from tests.mcs.exports import export
@@ -121,19 +121,23 @@ GONE = (
 )
 def test_v32_callers_of_the_plain_name_lose_it(after: MultiClusterService | None) -> None:
     places = Places(CLUSTERS, {"c1": service(), "c3": service(shadow=True)})
-    assert texts(withdrawn(FACTS, places, after, strict=False)) == [f"warn {GONE}"]
-    assert texts(withdrawn(FACTS, places, after, strict=True)) == [f"deny (F) {GONE}"]
+    assert losing(FACTS, places, after) == ["c3"]
+
+
+def test_v32_is_refused_where_the_namespace_is_strict() -> None:
+    found = [withdrawn(("shop", "web"), ["c3"], strict=strict) for strict in (False, True)]
+    assert texts(found) == [f"warn {GONE}", f"deny (F) {GONE}"]
 
 
 def test_v32_is_silent_where_the_exports_themselves_ask_for_it() -> None:
     places = Places(CLUSTERS, {"c3": service(shadow=True)})
     native = FACTS._replace(exports=(export("c1", mode="NativeName"),))
-    assert texts(withdrawn(native, places, None, strict=True)) == []
-    assert texts(withdrawn(FACTS, places, wanted(mode="NativeName"), strict=True)) == []
-    assert texts(withdrawn(FACTS, Places(CLUSTERS, {"c3": service()}), None, strict=True)) == []
+    assert losing(native, places, None) == []
+    assert losing(FACTS, places, wanted(mode="NativeName")) == []
+    assert losing(FACTS, Places(CLUSTERS, {"c3": service()}), None) == []
 
 
 def test_v32_exports_that_go_with_it_do_not_count() -> None:
     places = Places(CLUSTERS, {"c3": service(shadow=True)})
     ours = export("c1", mode="NativeName").model_copy(update={"requested": True})
-    assert texts(withdrawn(FACTS._replace(exports=(ours,)), places, None, strict=False)) == [f"warn {GONE}"]
+    assert losing(FACTS._replace(exports=(ours,)), places, None) == ["c3"]
