@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,9 @@ import typer
 from federation.cli.host import run
 from federation.kube.api import Api
 from federation.kube.config import Configuration, load
-from federation.kube.errors import ApiError, NotFound
+from federation.kube.errors import ApiError, Forbidden, NotFound
 from federation.members.join import Address, Traits, detach, forget_host, join, leave
+from federation.members.networks import overlap
 from federation.resources import CLUSTER
 from federation.setup import host_id_of
 from mcs.install import install, withdraw
@@ -51,17 +53,24 @@ def join_command(
 ) -> None:
     """Make a cluster a member of the federation. Run again, it renews the credentials."""
     traits = Traits(_labels(label or []), provider, region, tuple(zone or ()), cluster_admin)
-    run(_join(name, (kubeconfig, context), (host_kubeconfig, host_context), traits))
+    warning = run(_join(name, (kubeconfig, context), (host_kubeconfig, host_context), traits))
+    if warning:
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"cluster {name} joined; see `kubectl get cluster {name}`")
 
 
 async def _join(
     name: str, member: tuple[str | None, str | None], host: tuple[str | None, str | None], traits: Traits
-) -> None:
+) -> str:
+    """Join a member; return what is wrong with its pod network, or nothing."""
     configuration = await load(*member)
     async with Api(await load(*host)) as host_api, Api(configuration) as member_api:
         await join(host_api, member_api, name, address_of(configuration), traits)
         await install(member_api, name, await host_id_of(host_api))
+        with suppress(Forbidden):  # who joins a cluster need not see all others
+            found = await overlap(host_api, member_api, name)
+            return found.message if found is not None else ""
+    return ""
 
 
 def address_of(configuration: Configuration) -> Address:

@@ -29,6 +29,7 @@ from federation.members.join import FINALIZER
 from federation.members.member import Member
 from federation.resources import CLUSTER, SECRETS
 from federation.timestamps import utc_now
+from policies import pod_networks
 from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
 from policies.api.meta import Condition, Taint
 from policies.observation import Stamp, condition
@@ -127,11 +128,18 @@ class Clusters:
         before, stamp = cluster.status.conditions, Stamp(cluster.metadata.generation, utc_now())
         found = Verdict(health.reason, health.message)
         conditions = [condition(before, "Ready", readiness(health), found, stamp)]
-        extra = {"Held": self._held(cluster.metadata.name), "Leaving": leaving}
+        extra = {
+            "Held": self._held(cluster.metadata.name),
+            "PodNetworkOverlap": pod_networks.overlapping(cluster, self._all()),
+            "Leaving": leaving,
+        }
         for type_, verdict in extra.items():
             if verdict is not None:
                 conditions.append(condition(before, type_, "True", verdict, stamp))
         return conditions
+
+    def _all(self) -> list[Cluster]:
+        return [each for _, each in self._host.clusters.items()]
 
     async def _leaving(self, cluster: Cluster) -> Verdict | None:
         """Say how far a cluster is that is being deleted; once the copies are gone, the rest is taken back.
@@ -230,6 +238,7 @@ def _survey(member: Member) -> dict[str, Any]:
             for group_version, kinds in member.discovery.served().items()
         ],
         "node_summary": NodeSummary(total=total, ready=ready),
+        "pod_cidrs": member.pod_cidrs,
         "resource_summary": ResourceSummary(
             allocatable={
                 "cpu": f"{allocatable['cpu']}m",

@@ -26,6 +26,7 @@ from federation.members.autoscalers import Autoscalers, Scaled
 from federation.members.copies import MemberCopy, has_replicas, metadata_only, projection
 from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
 from federation.resources import NAMESPACES, NODES
+from policies import pod_networks
 from policies.api.cluster import Removal
 from policies.copies import HOST_LABEL
 
@@ -87,6 +88,7 @@ class Member:
         self.health: Health = UNKNOWN
         self.version, self.cluster_uid = "", cluster_uid
         self.nodes: tuple[int, int, dict[str, int]] = (0, 0, {})
+        self.pod_cidrs: list[str] = []
         self.copies: Mirrors[MemberCopy] = Mirrors(
             self._mirror, lambda resource: listener.copies_synced(name, resource)
         )
@@ -233,6 +235,7 @@ class Member:
             self._judge(_another(uid, self.cluster_uid))
             return False
         self.version, self.cluster_uid, self.nodes = version["gitVersion"], uid, summarize_nodes(nodes)
+        self.pod_cidrs = pod_networks.of_nodes(nodes)
         self._listener.surveyed(self.name)
         return True
 

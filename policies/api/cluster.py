@@ -28,6 +28,9 @@ ServicesAgent = Literal["Host", "Member"]
 """Where the agent of a cluster's Services runs."""
 
 
+PodCIDR = Annotated[str, Field(min_length=1, max_length=49)]
+
+
 class SecretReference(Model):
     """A Secret on the host."""
 
@@ -54,6 +57,9 @@ class ClusterSpec(Model):
     """While true, Atoll writes nothing to the cluster. It is still observed."""
     removal: Removal = "Keep"
     """What happens in the member to what was propagated there when this Cluster is deleted."""
+    pod_cidrs: Annotated[list[PodCIDR], Field(alias="podCIDRs", max_length=64)] = []
+    """The networks of the cluster's pods, if its Nodes don't say them in `spec.podCIDRs`, or not as they are.
+    Those of two clusters must not overlap."""
     services_agent: ServicesAgent = "Host"
     """Where the agent runs that exports and imports the cluster's Services: in the controller of the host, or
     in the member itself, which `atoll services agent` prepares."""
@@ -101,6 +107,8 @@ class ClusterStatus(Model):
     """Its nodes, counted."""
     resource_summary: ResourceSummary | None = None
     """Its capacity."""
+    pod_cidrs: Annotated[list[str], Field(alias="podCIDRs")] = []
+    """The networks of its pods as its Nodes say them, put together."""
 
 
 class Cluster(Kind):

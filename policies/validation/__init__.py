@@ -81,6 +81,8 @@ def _cluster(cluster: Cluster) -> Iterator[Finding]:
     for i, taint in enumerate(cluster.spec.taints):
         yield from syntax.label_key(f"spec.taints[{i}].key", taint.key)
         yield from syntax.label_value(f"spec.taints[{i}].value", taint.value)
+    for i, cidr in enumerate(cluster.spec.pod_cidrs):
+        yield from syntax.cidr(f"spec.podCIDRs[{i}]", cidr)
 
 
 def _unreadable(mistakes: ValidationError) -> Iterator[Denial]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 from policies.validation.findings import Denial
 
@@ -40,6 +41,14 @@ def label_value(field: str, value: str) -> Iterator[Denial]:
             f"{value!r} is no valid label value",
             "use at most 63 letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
         )
+
+
+def cidr(field: str, network: str) -> Iterator[Denial]:
+    """Check a network: an address and the length of its prefix."""
+    try:
+        ip_network(network)
+    except ValueError as error:
+        yield Denial(field, str(error), "write the first address and its prefix, as in 10.1.0.0/16")
 
 
 def pointer(field: str, path: str) -> Iterator[Denial]:

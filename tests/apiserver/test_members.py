@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 from federation.members.join import detach, leave
+from federation.members.networks import overlap
+from federation.resources import NODES
 from tests.federated import (
     BINDINGS,
     CLUSTERS,
@@ -13,6 +15,7 @@ from tests.federated import (
     GROUP,
     POLICIES,
     SECRETS,
+    USER,
     Federated,
     Manifest,
     absent,
@@ -46,6 +49,7 @@ async def test_a_silent_member_costs_the_others_nothing_and_catches_up_at_once(
     await running.host.apply(POLICIES, policy("all", shop, CONFIGMAP))
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
+    await running.members["m2"].apply(NODES, node("n1", "10.2.0.0/24"))
     await asyncio.to_thread(fleet.members["m2"].stop)
     try:
         silent = await running.host.until(
@@ -69,7 +73,40 @@ async def test_a_silent_member_costs_the_others_nothing_and_catches_up_at_once(
     await running.members["m2"].until(
         CONFIGMAPS, "settings", shop, lambda c: c and c["data"]["a"] == "2", seconds=5
     )
-    await running.host.until(CLUSTERS, "m2", None, lambda c: c and not taints(c))
+    back = await running.host.until(CLUSTERS, "m2", None, lambda c: c and not taints(c))
+    assert (back["status"]["nodeSummary"]["total"], back["status"]["podCIDRs"]) == (1, ["10.2.0.0/24"])
+    await running.members["m2"].delete(NODES, "n1")
+
+
+async def test_clusters_whose_pods_share_addresses_say_so(running: Federated) -> None:
+    await said(running, "m1", "10.1.0.0/16")
+    await running.members["m2"].apply(NODES, node("n1", "10.1.7.0/24"))
+    found = await overlap(running.host.api, running.members["m2"].api, "m2")
+    assert found is not None
+    assert found.message.startswith("pod CIDR 10.1.7.0/24 overlaps 10.1.0.0/16 of cluster m1: ")
+    await running.members["m2"].delete(NODES, "n1")
+    assert await overlap(running.host.api, running.members["m2"].api, "m2") is None
+
+    await said(running, "m2", "10.1.8.0/24")
+    told = await running.host.until(
+        CLUSTERS, "m2", None, lambda c: reason(c, "PodNetworkOverlap") == "PodCIDRsOverlap"
+    )
+    assert condition(told, "Ready") == "True"
+    await said(running, "m2", "10.9.0.0/16")
+    await running.host.until(CLUSTERS, "m2", None, lambda c: c and condition(c, "PodNetworkOverlap") is None)
+    for name in ("m1", "m2"):
+        await said(running, name)
+
+
+async def said(running: Federated, cluster: str, *cidrs: str) -> None:
+    """Have a person say what the pod networks of a cluster are."""
+    spec = {"spec": {"podCIDRs": list(cidrs)}}
+    await running.host.api.patch(CLUSTERS, cluster, None, spec, manager=USER)
+
+
+def node(name: str, cidr: str) -> Manifest:
+    spec = {"podCIDR": cidr, "podCIDRs": [cidr]}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec}
 
 
 async def test_a_leaving_cluster_gives_its_copies_back_or_loses_them(

@@ -68,7 +68,7 @@ _UNIQUE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,64}\b|(?<=[a-z]-)[0-9a-f]{10}\b"
     r"|\b172(\.[0-9]{1,3}){3}\b"  # the IPs of Services
 )
-_SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "clusterUid")
+_SURVEYED = ("apis", "kubernetesVersion", "nodeSummary", "resourceSummary", "podCIDRs", "clusterUid")
 
 
 async def collect(clusters: Mapping[str, Cluster], namespace: str, kinds: Kinds) -> State:

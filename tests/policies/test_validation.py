@@ -225,6 +225,11 @@ DENIED = {
         },
         "spec.taints[0].value",
     ),
+    "a pod network that is none": (
+        "Cluster",
+        {"secretRef": {"namespace": "a", "name": "b"}, "podCIDRs": ["10.1.0.0/16", "10.0.0.1/16"]},
+        "spec.podCIDRs[1]",
+    ),
 }
 
 WEIGHT = "spec.placement.replicaScheduling.weightPreference"
