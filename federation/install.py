@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from federation.access import bound, paths, role, rule
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
 from federation.kube.resources import Manifest
@@ -26,7 +27,8 @@ from policies.api.schema import crds
 
 FIELD_MANAGER = "atoll-install"
 ACCOUNT = "atoll-controller"
-_RBAC = "rbac.authorization.k8s.io/v1"
+_COORDINATION = "coordination.k8s.io"
+_WRITE = ["create", "patch", "update", "delete"]
 
 
 def manifests(client_config: dict[str, Any] | None = None) -> list[Manifest]:
@@ -78,51 +80,28 @@ def _access() -> list[Manifest]:
     few. EndpointSlices and namespaces are for what members export: each has a namespace on the host, with a
     Lease of one name.
     """
-    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}
-    anything = ["get", "list", "watch"]
-    writes = ["create", "patch", "update", "delete"]
-    rules = [
-        {"apiGroups": ["*"], "resources": ["*"], "verbs": anything},
-        {"apiGroups": ["*"], "resources": ["*/status"], "verbs": ["patch"]},
-        {"apiGroups": [GROUP], "resources": ["*"], "verbs": writes},
-        {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": writes},
-        {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": writes},
-        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["create", "patch", "delete"]},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
-        {
-            "apiGroups": ["coordination.k8s.io"],
-            "resources": ["leases"],
-            "resourceNames": [SOURCE_LEASE],
-            "verbs": ["patch"],
-        },
-        {"apiGroups": ["", "events.k8s.io"], "resources": ["events"], "verbs": ["create", "patch"]},
-        {"nonResourceURLs": ["*"], "verbs": ["get"]},
-    ]
-    secrets = [
-        {"apiGroups": [""], "resources": ["secrets"], "verbs": writes},
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": writes},
-    ]
+    metadata = {"name": ACCOUNT, "namespace": NAMESPACE}
+    everywhere = {"name": ACCOUNT}
     return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": NAMESPACE}},
-        {"apiVersion": _RBAC, "kind": "ClusterRole", "metadata": {"name": ACCOUNT}, "rules": rules},
-        {
-            "apiVersion": _RBAC,
-            "kind": "ClusterRoleBinding",
-            "metadata": {"name": ACCOUNT},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": ACCOUNT},
-            "subjects": [subject],
-        },
-        {
-            "apiVersion": _RBAC,
-            "kind": "Role",
-            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
-            "rules": secrets,
-        },
-        {
-            "apiVersion": _RBAC,
-            "kind": "RoleBinding",
-            "metadata": {"name": ACCOUNT, "namespace": NAMESPACE},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": ACCOUNT},
-            "subjects": [subject],
-        },
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
+        role("ClusterRole", everywhere, _rules()),
+        bound("ClusterRole", everywhere, metadata),
+        role("Role", metadata, [rule("", ["secrets"], _WRITE), rule(_COORDINATION, ["leases"], _WRITE)]),
+        bound("Role", metadata, metadata),
+    ]
+
+
+def _rules() -> list[Manifest]:
+    return [
+        rule("*", ["*"], ["get", "list", "watch"]),
+        rule("*", ["*/status"], ["patch"]),
+        rule(GROUP, ["*"], _WRITE),
+        rule("apps", ["controllerrevisions"], _WRITE),
+        rule("discovery.k8s.io", ["endpointslices"], _WRITE),
+        rule("", ["namespaces"], ["create", "patch", "delete"]),
+        rule(_COORDINATION, ["leases"], ["create"]),
+        rule(_COORDINATION, ["leases"], ["patch"], [SOURCE_LEASE]),
+        rule("", ["events"], ["create", "patch"]),
+        rule("events.k8s.io", ["events"], ["create", "patch"]),
+        paths("*"),
     ]

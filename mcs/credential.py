@@ -13,6 +13,7 @@ import base64
 
 import yaml
 
+from federation.access import bound, role, rule
 from federation.kube.api import Api
 from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest
@@ -20,7 +21,6 @@ from federation.members.join import Address
 from federation.resources import CLUSTER, SECRETS
 from federation.settings import NAMESPACE
 from federation.setup import apply, remove
-from mcs.access import RBAC, bound, rule
 from mcs.names import AGENT, SOURCE_CLUSTER, host_namespace
 from policies.api.meta import API_VERSION, GROUP
 
@@ -99,11 +99,11 @@ def host_manifests(cluster: str, uid: str) -> list[Manifest]:
             "metadata": at_home | {"annotations": {"kubernetes.io/service-account.name": AGENT}},
             "type": "kubernetes.io/service-account-token",
         },
-        {"apiVersion": RBAC, "kind": "Role", "metadata": at_home, "rules": _own()},
+        role("Role", at_home, _own()),
         bound("Role", at_home, at_home),
-        {"apiVersion": RBAC, "kind": "Role", "metadata": in_system, "rules": [_own_state(cluster)]},
+        role("Role", in_system, [_own_state(cluster)]),
         bound("Role", in_system, at_home),
-        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": everywhere, "rules": _of_all()},
+        role("ClusterRole", everywhere, _of_all()),
         bound("ClusterRole", everywhere, at_home),
     ]
 

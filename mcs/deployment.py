@@ -8,11 +8,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from federation.access import bound, role, rule
 from federation.kube.api import Api
 from federation.kube.resources import Manifest
 from federation.settings import NAMESPACE
 from federation.setup import apply, remove
-from mcs.access import RBAC, bound, rule
 from mcs.names import AGENT
 
 FIELD_MANAGER = "atoll-join"
@@ -50,14 +50,9 @@ def agent_manifests(cluster: str, kubeconfig: bytes, token: str, image: str | No
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _METADATA},
-        {"apiVersion": RBAC, "kind": "ClusterRole", "metadata": {"name": AGENT}, "rules": _rules()},
+        role("ClusterRole", {"name": AGENT}, _rules()),
         bound("ClusterRole", {"name": AGENT}, _METADATA),
-        {
-            "apiVersion": RBAC,
-            "kind": "Role",
-            "metadata": _METADATA,
-            "rules": [rule("coordination.k8s.io", ["leases"], ["get", "create", "update"])],
-        },
+        role("Role", _METADATA, [rule("coordination.k8s.io", ["leases"], ["get", "create", "update"])]),
         bound("Role", _METADATA, _METADATA),
         {
             "apiVersion": "v1",

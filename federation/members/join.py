@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from federation.access import aggregated, bound, paths, role, rule
 from federation.kube.api import Api
 from federation.kube.errors import NotFound
 from federation.kube.resources import Manifest
@@ -26,7 +27,6 @@ _INSISTS = {FORCE: "atoll unjoin"}
 FINALIZER = f"{GROUP}/member"
 ACCOUNT = "atoll"
 AGGREGATE_LABEL = f"{GROUP}/aggregate-to-member"
-_RBAC = "rbac.authorization.k8s.io/v1"
 
 
 @dataclass(frozen=True)
@@ -124,27 +124,18 @@ def member_manifests(*, cluster_admin: bool) -> list[Manifest]:
     Custom resources are granted by ClusterRoles with the label `federation.atoll.dev/aggregate-to-member:
     "true"`.
     """
-    metadata = {"name": ACCOUNT, "namespace": NAMESPACE}
+    metadata, kinds = {"name": ACCOUNT, "namespace": NAMESPACE}, f"{ACCOUNT}-kinds"
     manifests: list[Manifest] = [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata},
-        {
-            "apiVersion": _RBAC,
-            "kind": "ClusterRole",
-            "metadata": {"name": f"{ACCOUNT}-kinds", "labels": {AGGREGATE_LABEL: "true"}},
-            "rules": _rules(),
-        },
-        {
-            "apiVersion": _RBAC,
-            "kind": "ClusterRole",
-            "metadata": {"name": ACCOUNT},
-            "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {AGGREGATE_LABEL: "true"}}]},
-        },
-        _binding(f"{ACCOUNT}-kinds", f"{ACCOUNT}-kinds"),
-        _binding(ACCOUNT, ACCOUNT),
+        role("ClusterRole", {"name": kinds, "labels": {AGGREGATE_LABEL: "true"}}, _rules()),
+        aggregated(ACCOUNT, AGGREGATE_LABEL),
+        bound("ClusterRole", {"name": kinds}, metadata),
+        bound("ClusterRole", {"name": ACCOUNT}, metadata),
     ]
     if cluster_admin:
-        manifests.append(_binding(f"{ACCOUNT}-cluster-admin", "cluster-admin"))
+        name = {"name": f"{ACCOUNT}-cluster-admin"}
+        manifests.append(bound("ClusterRole", name, metadata, role_name="cluster-admin"))
     return manifests
 
 
@@ -170,35 +161,17 @@ def _rules() -> list[Manifest]:
         "about.k8s.io": ["clusterproperties"],
         "apiextensions.k8s.io": ["customresourcedefinitions"],
     }  # fmt: skip
-    rules: list[Manifest] = [
-        {"apiGroups": [group], "resources": resources, "verbs": everything}
-        for group, resources in groups.items()
+    roles = ["roles", "rolebindings", "clusterroles", "clusterrolebindings"]
+    return [
+        *(rule(group, resources, everything) for group, resources in groups.items()),
+        # the member still refuses what the account itself may not do
+        rule("rbac.authorization.k8s.io", roles, everything),
+        rule("", ["nodes"], ["get", "list", "watch"]),
+        rule("networking.k8s.io", ["servicecidrs"], ["get"]),
+        rule("", ["events"], ["create"]),
+        rule("coordination.k8s.io", ["leases"], ["get", "create", "update"]),
+        paths("/readyz", "/livez", "/version"),
     ]
-    rules.append(
-        {
-            "apiGroups": ["rbac.authorization.k8s.io"],
-            "resources": ["roles", "rolebindings", "clusterroles", "clusterrolebindings"],
-            "verbs": everything,  # the member still refuses what the account itself may not do
-        }
-    )
-    rules.append({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]})
-    rules.append({"apiGroups": ["networking.k8s.io"], "resources": ["servicecidrs"], "verbs": ["get"]})
-    rules.append({"apiGroups": [""], "resources": ["events"], "verbs": ["create"]})
-    rules.append(
-        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]}
-    )
-    rules.append({"nonResourceURLs": ["/readyz", "/livez", "/version"], "verbs": ["get"]})
-    return rules
-
-
-def _binding(name: str, role: str) -> Manifest:
-    return {
-        "apiVersion": _RBAC,
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-        "subjects": [{"kind": "ServiceAccount", "name": ACCOUNT, "namespace": NAMESPACE}],
-    }
 
 
 def _secret_name(cluster: str) -> str:
