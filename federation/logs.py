@@ -20,5 +20,3 @@ def configure(level: int = logging.INFO) -> None:
     root.setLevel(level)
     for noisy in ("kopf", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # kopf logs each denial with its traceback; the author of the object is told anyway
-    logging.getLogger("kopf.objects").setLevel(logging.CRITICAL)

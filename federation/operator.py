@@ -1,7 +1,6 @@
 """The controller process as an operator: kopf as the shell, the Process inside it.
 
-kopf gives life cycle, signals and the admission webhooks of our kinds. Nothing is watched through it, and it
-writes nothing.
+kopf gives life cycle and signals. Nothing is watched through it, and it writes nothing.
 """
 
 from __future__ import annotations
@@ -9,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from contextlib import AsyncExitStack
 from typing import Any
 
 import kopf
 import uvloop
 
-from federation.admission import register, server
+from federation import admission, service_admission
+from federation.admission_server import AdmissionServer
 from federation.kube.api import Api
 from federation.kube.config import Configuration, load
 from federation.kube.discovery import Discovery
@@ -22,7 +23,6 @@ from federation.kube.errors import ApiError
 from federation.kube.resources import Resource
 from federation.logs import configure
 from federation.process import Process
-from federation.service_admission import register as register_services
 from federation.settings import Settings
 from mcs.api import KINDS as SERVICE_KINDS
 from mcs.resources import SERVICE_EXPORTS
@@ -51,7 +51,7 @@ async def _run(settings: Settings) -> int:
     shell = _Shell(settings, configuration)
     await kopf.operator(
         registry=shell.registry,
-        settings=_kopf_settings(settings),
+        settings=_kopf_settings(),
         stop_flag=shell.stop,
         clusterwide=True,
     )
@@ -73,7 +73,7 @@ async def _check_installed(configuration: Configuration) -> None:
         raise ApiError(f"it does not serve {', '.join(missing)}: run `atoll install`")
 
 
-def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
+def _kopf_settings() -> kopf.OperatorSettings:
     chosen = kopf.OperatorSettings()
     chosen.posting.enabled = False
     chosen.peering.standalone = True
@@ -81,8 +81,6 @@ def _kopf_settings(settings: Settings) -> kopf.OperatorSettings:
     chosen.queueing.idle_timeout = 0.05
     chosen.networking.request_timeout = 30
     chosen.networking.connect_timeout = 10
-    if settings.webhook is not None:
-        chosen.admission.server = server(settings.webhook)
     return chosen
 
 
@@ -96,13 +94,22 @@ class _Shell:
         kopf.on.startup(registry=self.registry)(self._start)
         kopf.on.cleanup(registry=self.registry)(self._end)
         kopf.on.login(registry=self.registry)(self._login)
-        if settings.webhook is not None:
-            register(self.registry, self._process.clusters)
-            register_services(self.registry, self._process.consequences)
+        self._webhook = settings.webhook
 
     async def _start(self, **_: Any) -> None:
-        self._task = asyncio.create_task(self._process.run(), name="atoll")
+        self._task = asyncio.create_task(self._run(), name="atoll")
         self._task.add_done_callback(self._done)
+
+    async def _run(self) -> None:
+        async with AsyncExitStack() as stack:
+            if self._webhook is not None:
+                process = self._process
+                answers = {
+                    **admission.answers(process.clusters),
+                    **service_admission.answers(process.consequences),
+                }
+                await stack.enter_async_context(AdmissionServer(self._webhook, answers))
+            await self._process.run()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -1,4 +1,4 @@
-"""Validating webhooks for what other clusters have of a Service, served by kopf beside those of our kinds.
+"""Validating webhooks for what other clusters have of a Service, served beside those of our kinds.
 
 They warn or refuse by what is mirrored; a process that does not lead mirrors nothing, and says so.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
-
-import kopf
 
 from federation.consequences import Consequences
+from federation.reviews import Answer, Judgment, Request
 from federation.service_webhooks import QUESTIONS, Question
 from mcs.checks.findings import Finding, judged
 from policies.api.meta import Manifest
@@ -24,42 +22,28 @@ NOT_CHECKED = (
 FAILED = "not checked against what clusters export: that failed, see the log of the controller"
 
 
-def register(registry: kopf.OperatorRegistry, consequences: Callable[[], Consequences | None]) -> None:
-    """Add the handler of each question to a registry.
+def answers(consequences: Callable[[], Consequences | None]) -> dict[str, Answer]:
+    """Return by path what answers each question.
 
     :param consequences: what the process knows, or None while it does not
     """
-    for question in QUESTIONS:
-        _register(registry, question, consequences)
+    return {question.path: _answer(question, consequences) for question in QUESTIONS}
 
 
-def _register(
-    registry: kopf.OperatorRegistry, question: Question, consequences: Callable[[], Consequences | None]
-) -> None:
-    @kopf.on.validate(
-        question.group,
-        question.version,
-        question.plural,
-        id=question.path,
-        operations=question.operations,  # type: ignore[arg-type]
-        registry=registry,
-    )
-    async def check(warnings: list[str], **said: Any) -> None:
-        before, after = (dict(said[each]) if said[each] is not None else None for each in ("old", "new"))
+def _answer(question: Question, consequences: Callable[[], Consequences | None]) -> Answer:
+    async def check(request: Request) -> Judgment:
         known = consequences()
         if known is None:
-            warnings.append(NOT_CHECKED)
-            return
+            return Judgment([NOT_CHECKED])
         try:
-            findings = await _found(known, question, before, after)
+            findings = await _found(known, question, request.old, request.new)
         except Exception:  # a mistake of ours must not keep out what others are to store
             log.exception("%s: a change was not checked", question.path)
-            warnings.append(FAILED)
-            return
-        verdict = judged(findings, before, after)
-        warnings.extend(verdict.warnings)
-        if verdict.denials:
-            raise kopf.AdmissionError("; ".join(verdict.denials), code=REFUSED)
+            return Judgment([FAILED])
+        verdict = judged(findings, request.old, request.new)
+        return Judgment(verdict.warnings, verdict.denials, REFUSED)
+
+    return check
 
 
 async def _found(

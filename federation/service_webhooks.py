@@ -1,7 +1,7 @@
 """The ValidatingWebhookConfiguration for Services across clusters: when the API server asks.
 
 Whoever deletes or changes something that no cluster exports pays for the question, so it is asked of writes
-that can matter only. `federation.service_admission` answers. Nothing here knows kopf.
+that can matter only. `federation.service_admission` answers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ValidatingWebhookConfiguration for our kinds: when the API server asks our webhooks, and where.
 
-`federation.admission` serves them. Nothing here knows kopf, so that whatever installs Atoll can use it.
+`federation.admission` answers. Nothing here needs a server, so that whatever installs Atoll can use it.
 """
 
 from __future__ import annotations

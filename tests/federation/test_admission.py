@@ -1,4 +1,4 @@
-"""The webhooks of our kinds, served by kopf and asked by a real API server."""
+"""The webhooks of our kinds, asked by a real API server."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
-import kopf
 import orjson
 import pytest
 from kinds import DEPLOYMENTS, RESOURCES, install_kinds, manifest, overriding, propagation
 
-from federation.admission import register
+from federation.admission import answers
 from federation.kube.api import Api, Resource
 from federation.kube.config import from_dict, open_session
 from federation.kube.errors import NotFound, ServerError
@@ -86,10 +85,10 @@ class Client:
 class Server:
     """`webhook_server.py` as a process, at a port that stays the same."""
 
-    def __init__(self, kubeconfig: Path, authority: Authority) -> None:
+    def __init__(self, authority: Authority) -> None:
         pair, self.port = authority.serving("webhook", ["127.0.0.1"]), ports.free(1)[0]
         files = (str(pair.certificate), str(pair.key))
-        self._command = [sys.executable, str(SCRIPT), str(kubeconfig), str(self.port), *files, "m1", "m2"]
+        self._command = [sys.executable, str(SCRIPT), str(self.port), *files, "m1", "m2"]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -120,7 +119,7 @@ async def connected(kubeconfig: dict[str, Any], server: Server) -> AsyncIterator
 def webhook_server(apiserver: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server and its configuration. Other tests use the API server too, so it forgets both in the end."""
     authority = Authority(tmp_path_factory.mktemp("certificates"))
-    server = Server(apiserver.path, authority)
+    server = Server(authority)
     bundle = base64.b64encode(authority.files.certificate.read_bytes()).decode()
 
     async def configure() -> None:
@@ -257,13 +256,8 @@ async def test_while_the_server_is_down_policies_wait_and_all_else_goes_on(
         await api.get(clusters, namespace)
 
 
-def test_kopf_is_given_nothing_that_writes_to_objects() -> None:
-    registry = kopf.OperatorRegistry()
-    register(registry)
-    for handlers in (registry._changing, registry._spawning, registry._watching, registry._indexing):
-        assert not handlers.get_all_handlers()
-    ids = {handler.id for handler in registry._webhooks.get_all_handlers()}
-    assert ids == {handler_id(kind) for kind in KINDS}
+def test_every_kind_is_answered_at_its_path() -> None:
+    assert answers().keys() == {handler_id(kind) for kind in KINDS}
 
 
 def webhooks(**client_config: Any) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-import kopf
 import pytest
 
 from federation.consequences import Consequences
@@ -16,7 +15,8 @@ from federation.install import install
 from federation.kube.discovery import Discovery
 from federation.kube.ref import Ref
 from federation.resources import NAMESPACES
-from federation.service_admission import FAILED, register
+from federation.reviews import Judgment, Request
+from federation.service_admission import FAILED, answers
 from mcs.app import Services
 from mcs.exporting import export_manifest
 from mcs.names import export_name, host_namespace
@@ -155,15 +155,9 @@ async def test_one_whose_exports_stay_without_the_template_is_held(shop: Shop) -
 
 
 async def test_a_mistake_of_ours_keeps_nothing_out(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
-    registry = kopf.OperatorRegistry()
-    register(registry, lambda: shop.consequences)
-    handlers = {handler.id: handler for handler in registry._webhooks.get_all_handlers()}
-    odd = {"metadata": {"name": "of no namespace"}}
-    warnings: list[str] = []
-    await handlers["across-services-create-update-delete"].fn(  # type: ignore[misc]
-        warnings=warnings, old=None, new=kopf.Body(odd)
-    )
-    assert warnings == [FAILED]
+    answer = answers(lambda: shop.consequences)["across-services-create-update-delete"]
+    odd = Request(uid="1", operation="CREATE", object={"metadata": {"name": "of no namespace"}})
+    assert await answer(odd) == Judgment([FAILED])
     assert "a change was not checked" in caplog.text
 
 
