@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 
 from federation.kube.api import Api
 from federation.kube.controller import Controller, Observe
 from federation.kube.errors import ApiError, Unreachable
-from federation.kube.informer import Informer
 from federation.kube.lease import Lease
 from federation.kube.resources import Manifest
 from federation.metrics import Count
-from federation.resources import CLUSTER
 from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.agent import Agent
 from mcs.aggregator import Aggregator
-from mcs.assignment import Assignment, assignment_of
+from mcs.assignment import Assignment
 from mcs.carrying import carry
 from mcs.counts import counts
 from mcs.departures import Departures
@@ -39,8 +37,7 @@ class Services:
     def __init__(self, api: Api, observe: Observe | None = None, staleness: Staleness = STALENESS) -> None:
         self._observe = observe
         self._records = Records(api, staleness)
-        self._clusters: Informer[Assignment] = Informer(api, CLUSTER, assignment_of, self._cluster_changed)
-        self._changes: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._memberships = self._records.memberships
         self._carried: Counter[str] = Counter()
         """How often each cluster is: with new credentials, a second agent begins as the first one ends."""
         self._agents: set[Agent] = set()
@@ -103,11 +100,10 @@ class Services:
     async def run(self) -> None:
         """Aggregate until cancelled."""
         self._records.listeners.add(self)
+        self._memberships.listeners.add(self._cluster_changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._records.run())
-            group.create_task(self._clusters.run())
             await self._records.synced()
-            await self._clusters.synced.wait()
             group.create_task(self.aggregate.run())
             group.create_task(self.report.run())
             group.create_task(self.departures.run())
@@ -116,14 +112,14 @@ class Services:
     async def accompany(self, cluster: str, member: Api) -> None:
         """Export and import for a member while its Cluster leaves that to the host, until cancelled."""
         while True:
-            await self._until(cluster, ours=True)
+            await self._memberships.until(cluster, lambda: self._is_ours(cluster))
             self._carried[cluster] += 1
             try:
                 async with asyncio.TaskGroup() as group:
                     agent = group.create_task(
                         carry(cluster, member, self._records, self._observe, self._agents)
                     )
-                    await self._until(cluster, ours=False)
+                    await self._memberships.until(cluster, lambda: not self._is_ours(cluster))
                     agent.cancel()
             finally:
                 self._carried[cluster] -= 1
@@ -133,7 +129,7 @@ class Services:
 
         :raises Unreachable: the member gave no answer
         """
-        if self._is_carried(cluster) or self._belongs(cluster):
+        if self._is_carried(cluster) or self._memberships.belongs(cluster):
             return "the exchange of Services is about to end"
         try:
             return await self._dismiss(cluster, member) or await take_leave(member, removal)
@@ -150,7 +146,7 @@ class Services:
 
         It hears of the Cluster by itself, but it may be cut off from the host.
         """
-        found = self._clusters.get(("", cluster))
+        found = self._memberships.assignment(cluster)
         if found is None or found.agent == "Host":
             return ""
         await end_agent(member)
@@ -163,19 +159,9 @@ class Services:
         await remove_agent(member)
         return ""
 
-    async def _until(self, cluster: str, *, ours: bool) -> None:
-        while self._is_ours(cluster) is not ours:
-            self._changes[cluster].clear()
-            await self._changes[cluster].wait()
-
     def _is_ours(self, cluster: str) -> bool:
         """Whether an agent of this process is to carry a cluster."""
-        return self._clusters.get(("", cluster)) == Assignment("Host", leaves=False)
-
-    def _belongs(self, cluster: str) -> bool:
-        """Whether there is a Cluster that is not being deleted."""
-        found = self._clusters.get(("", cluster))
-        return found is not None and not found.leaves
+        return self._memberships.assignment(cluster) == Assignment("Host", leaves=False)
 
     def _reaches(self, cluster: str) -> bool:
         """Whether an agent runs for a cluster, which ends when that does not answer, and sees it."""
@@ -204,13 +190,12 @@ class Services:
             self.report.queue.add(service)
         self._depart(cluster)
 
-    def _cluster_changed(self, key: tuple[str, str]) -> None:
-        self._changes[key[1]].set()
-        self.renew.queue.add(key[1])
-        self._depart(key[1])
+    def _cluster_changed(self, cluster: str) -> None:
+        self.renew.queue.add(cluster)
+        self._depart(cluster)
 
     def _depart(self, cluster: str) -> None:
-        if not self._belongs(cluster):
+        if not self._memberships.belongs(cluster):
             self.departures.queue.add(cluster)
 
 

@@ -18,17 +18,16 @@ from federation.kube.api import Api
 from federation.kube.config import load
 from federation.kube.controller import Controller
 from federation.kube.errors import BadConfiguration, LeaseLost
-from federation.kube.informer import Informer
 from federation.kube.lease import Lease
 from federation.logs import configure
 from federation.metrics import Metrics
 from federation.probes import Probes, Ready
-from federation.resources import CLUSTER
 from federation.settings import NAMESPACE, STALENESS, Staleness, identity
 from mcs.agent import Agent
-from mcs.assignment import Assignment, assignment_of
+from mcs.assignment import Assignment
 from mcs.carrying import carry, carry_on
 from mcs.counts import counts
+from mcs.memberships import Memberships
 from mcs.names import AGENT
 from mcs.records import Records
 from mcs.renewing import Renewing
@@ -84,8 +83,7 @@ class Process:
         self._settings, self._cluster = settings, settings.cluster
         self._metrics = Metrics()
         self._agents: set[Agent] = set()
-        self._assignments: Informer[Assignment] | None = None
-        self._changed = asyncio.Event()
+        self._memberships: Memberships | None = None
 
     async def run(self) -> None:
         """Serve probes and metrics, and carry; it ends by cancellation.
@@ -108,23 +106,20 @@ class Process:
             await carry_on(self._cluster, lambda: self._serve(host, member, lease))
 
     async def _serve(self, host: Api, member: Api, lease: Lease) -> None:
-        records = Records(host, self._settings.staleness)
+        records = Records(host, self._settings.staleness, only=self._cluster)
         renew = self._renewing(records, lease)
-        own = {"fieldSelector": f"metadata.name={self._cluster}"}
-        self._assignments = Informer(
-            host, CLUSTER, assignment_of, lambda key: self._assignment_changed(renew), selector=own
-        )
+        self._memberships = memberships = records.memberships
+        memberships.listeners.add(renew.queue.add)
         self._count(records)
         async with asyncio.TaskGroup() as group:
             group.create_task(records.run())
-            group.create_task(self._assignments.run())
             group.create_task(renew.run())
             with suppress(TimeoutError):
                 async with asyncio.timeout(ANSWER):
-                    await self._assignments.listed(lambda failure: True)
-            group.create_task(self._look_again(self._assignments, renew))
+                    await memberships.mirror.listed(lambda failure: True)
+            group.create_task(self._look_again(memberships))
             while True:
-                await self._until(assigned=True)
+                await memberships.until(self._cluster, self._assigned)
                 try:
                     await lease.lead(lambda: self._lead(member, records))
                 except LeaseLost as lost:
@@ -138,7 +133,7 @@ class Process:
                 agent = group.create_task(
                     carry(self._cluster, member, records, self._metrics.reconciled, self._agents)
                 )
-                await self._until(assigned=False)
+                await records.memberships.until(self._cluster, lambda: not self._assigned())
                 log.info("Cluster %s is not for an agent in the member any more; standing by", self._cluster)
                 agent.cancel()
         finally:
@@ -176,24 +171,15 @@ class Process:
     # Whose the member is
 
     def _assigned(self) -> bool:
-        clusters = self._assignments
-        if clusters is None or not clusters.synced.is_set():
+        memberships = self._memberships
+        if memberships is None or not memberships.mirror.synced.is_set():
             return True
-        return clusters.get(("", self._cluster)) == Assignment("Member", leaves=False)
+        return memberships.assignment(self._cluster) == Assignment("Member", leaves=False)
 
-    async def _until(self, *, assigned: bool) -> None:
-        while self._assigned() is not assigned:
-            self._changed.clear()
-            await self._changed.wait()
-
-    def _assignment_changed(self, renew: Controller[str]) -> None:
-        self._changed.set()
-        renew.queue.add(self._cluster)
-
-    async def _look_again(self, clusters: Informer[Assignment], renew: Controller[str]) -> None:
+    async def _look_again(self, memberships: Memberships) -> None:
         """That there is no such Cluster is a change of nothing."""
-        await clusters.synced.wait()
-        self._assignment_changed(renew)
+        await memberships.mirror.synced.wait()
+        memberships.tell(self._cluster)
 
     def _readiness(self) -> Ready:
         """Ready: carrying, or standing by."""

@@ -11,12 +11,12 @@ from typing import Protocol
 
 from federation.kube.api import Api
 from federation.kube.informer import Informer
-from federation.kube.resources import Key, Manifest
-from federation.resources import CLUSTER
+from federation.kube.resources import Key
 from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.api import ClusterExport, MultiClusterService, ServiceSet, SourceState
 from mcs.groups import Groups
 from mcs.lease_observer import LeaseObserver
+from mcs.memberships import Memberships
 from mcs.mirrored import Mirrored
 from mcs.names import CONTROLLER, MANAGED_BY, Service, export_name, host_namespace, set_name
 from mcs.policy import is_deleted
@@ -47,9 +47,11 @@ class Records(Mirrored):
     """The mirrors; `run` carries them. Any number may listen.
 
     `leases` says which clusters give no sign of life. It is no mirror of these: nobody waits for it.
+
+    :param only: the one Cluster that matters, in the agent of a member; None: all
     """
 
-    def __init__(self, api: Api, staleness: Staleness = STALENESS) -> None:
+    def __init__(self, api: Api, staleness: Staleness = STALENESS, *, only: str | None = None) -> None:
         self.api = api
         self.leases = LeaseObserver(api, staleness, self._liveness_changed, self._is_synced)
         self.listeners: set[Listener] = set()
@@ -62,9 +64,8 @@ class Records(Mirrored):
         self.sources: Informer[SourceState] = Informer(
             api, SOURCE_STATES, SourceState.model_validate, self._source_changed
         )
-        self.labels: Informer[dict[str, str]] = Informer(
-            api, CLUSTER, _labels, self._cluster_changed, metadata_only=True
-        )
+        self.memberships = Memberships(api, only=only)
+        self.memberships.listeners.add(self._cluster_changed)
         self.policies: Informer[MultiClusterService] = Informer(
             api, MULTI_CLUSTER_SERVICES, MultiClusterService.model_validate, self._policy_changed
         )
@@ -80,7 +81,9 @@ class Records(Mirrored):
         self._exports_of: Groups[Service] = Groups()
         self._sets_of: Groups[Service] = Groups()
         self._slices_of: Groups[tuple[str, Service]] = Groups()
-        super().__init__(self.exports, self.sets, self.sources, self.labels, self.policies, self.slices)
+        super().__init__(
+            self.exports, self.sets, self.sources, self.memberships.mirror, self.policies, self.slices
+        )
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -120,11 +123,11 @@ class Records(Mirrored):
 
     def clusters(self) -> dict[str, dict[str, str]]:
         """Return the labels of every Cluster by its name."""
-        return {name: labels for (_, name), labels in self.labels.items()}
+        return {name: found.labels for (_, name), found in self.memberships.mirror.items()}
 
     def labels_of(self, cluster: str) -> dict[str, str] | None:
         """Return the labels of a Cluster; None if it is not there."""
-        return self.labels.get(("", cluster))
+        return self.memberships.labels(cluster)
 
     def source(self, cluster: str) -> SourceState | None:
         return self.sources.get((NAMESPACE, cluster))
@@ -161,7 +164,7 @@ class Records(Mirrored):
         for listener in list(self.listeners):
             listener.exports_changed(service)
 
-    def _cluster_changed(self, key: Key) -> None:
+    def _cluster_changed(self, cluster: str) -> None:
         for service in self.policies.keys():
             for listener in list(self.listeners):
                 listener.exports_changed(service)
@@ -184,7 +187,3 @@ class Records(Mirrored):
     def _source_changed(self, key: Key) -> None:
         for listener in list(self.listeners):
             listener.source_changed(key[1])
-
-
-def _labels(cluster: Manifest) -> dict[str, str]:
-    return cluster["metadata"].get("labels") or {}

@@ -41,7 +41,7 @@ USERS, OURS = export(), export(**{REQUESTED: "true"})
 def records() -> Records:
     """Of a host with the Cluster m1, labeled `tier=near`."""
     made = Records(Api(Configuration("http://127.0.0.1:1")))
-    made.labels.observe(manifest("m1", metadata={"labels": {"tier": "near"}}))
+    made.memberships.mirror.observe(manifest("m1", metadata={"labels": {"tier": "near"}}))
     return made
 
 
