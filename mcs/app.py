@@ -24,6 +24,7 @@ from mcs.names import AGENT, Service
 from mcs.records import Records
 from mcs.renewing import Renewing
 from mcs.reporting import Reporting
+from mcs.telling import Telling
 from policies.api.cluster import Removal
 
 
@@ -52,6 +53,9 @@ class Services:
             workers=2,
             observe=observe,
             fields=lambda cluster: {"cluster": cluster},
+        )
+        self.tell = Controller(
+            "tell", Telling(self._records), observe=observe, fields=lambda cluster: {"cluster": cluster}
         )
         self.renew = Controller(
             "renew",
@@ -100,6 +104,7 @@ class Services:
     async def run(self) -> None:
         """Aggregate until cancelled."""
         self._records.listeners.add(self)
+        self._records.judged.add(self.tell.queue.add)
         self._memberships.listeners.add(self._cluster_changed)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._records.run())
@@ -108,6 +113,7 @@ class Services:
             group.create_task(self.report.run())
             group.create_task(self.departures.run())
             group.create_task(self.renew.run())
+            group.create_task(self.tell.run())
 
     async def accompany(self, cluster: str, member: Api) -> None:
         """Export and import for a member while its Cluster leaves that to the host, until cancelled."""

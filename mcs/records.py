@@ -7,6 +7,7 @@ that is a member itself imports is not taken for exports.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from federation.kube.api import Api
@@ -55,6 +56,8 @@ class Records(Mirrored):
         self.api = api
         self.leases = LeaseObserver(api, staleness, self._liveness_changed, self._is_synced)
         self.listeners: set[Listener] = set()
+        self.judged: set[Callable[[str], None]] = set()
+        """Who is told of a cluster that was given up, or is believed again."""
         self.exports: Informer[ClusterExport] = Informer(
             api, CLUSTER_EXPORTS, ClusterExport.model_validate, self._export_changed
         )
@@ -142,6 +145,8 @@ class Records(Mirrored):
         return state is not None and state.spec.synced
 
     def _liveness_changed(self, cluster: str) -> None:
+        for told in list(self.judged):
+            told(cluster)
         sets = (found.spec for _, found in self.sets.items())
         named = {(each.namespace, each.name) for each in sets if cluster in (c.name for c in each.clusters)}
         for service in self.exported_by(cluster) | named:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mcs.owned import SOURCES_AVAILABLE
 from policies.api.meta import Manifest
 from policies.release.news import News
 
+_ONCE_FOR_ALL = {SOURCES_AVAILABLE}
+"""Conditions that change on all imports from a cluster at once: `mcs.telling` tells that of the Cluster."""
 _WELL = {"Conflict": "False"}
 """The status that is wished for, of those conditions where it is not True."""
 
@@ -25,6 +28,6 @@ def transitions(live: Manifest, written: Manifest) -> Iterator[News]:
         type_, status, reason = each["type"], each["status"], each["reason"]
         well, pending = status == _WELL.get(type_, "True"), reason == "Pending"
         unknown = type_ not in before
-        if before.get(type_) == (status, reason) or (unknown and (well or pending)):
+        if type_ in _ONCE_FOR_ALL or before.get(type_) == (status, reason) or (unknown and (well or pending)):
             continue
         yield News("Normal" if well or pending else "Warning", reason, each["message"])

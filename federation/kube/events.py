@@ -35,7 +35,7 @@ class Events:
             "kind": "Event",
             "metadata": {
                 "name": f"{metadata['name']}.{uuid.uuid4().hex[:16]}",
-                "namespace": metadata["namespace"],
+                "namespace": metadata.get("namespace", _OF_CLUSTER),
             },
             "involvedObject": {
                 "apiVersion": about["apiVersion"],
@@ -56,4 +56,6 @@ class Events:
             log.warning("event %s of %s: %s", reason, metadata["name"], error)
 
 
+_OF_CLUSTER = "default"
+"""The namespace of Events about what has none itself: the API server takes no other."""
 _NAMED = ("namespace", "name", "uid", "resourceVersion")

@@ -58,6 +58,16 @@ def test_what_is_well_again_is_told(type_: str) -> None:
     assert [*transitions(having(bad), having(well))] == [News("Normal", well.reason, well.message)]
 
 
+def test_what_concerns_all_imports_from_a_cluster_is_not_told_on_each() -> None:
+    gone, back = (
+        a("SourcesAvailable", "False", "ClusterUnreachable"),
+        a("SourcesAvailable", "True", "Reachable"),
+    )
+    assert not [*transitions({}, having(gone))]
+    assert not [*transitions(having(gone), having(back))]
+    assert not [*transitions(having(back), having(gone))]
+
+
 def test_another_reason_is_news() -> None:
     ports, types = a("Conflict", "True", "PortConflict"), a("Conflict", "True", "TypeConflict")
     assert [*transitions(having(ports), having(types))] == [News("Warning", "TypeConflict", types.message)]

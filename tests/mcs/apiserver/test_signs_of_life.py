@@ -13,6 +13,7 @@ import pytest
 
 from federation.install import install
 from federation.kube.api import Api
+from federation.kube.events import EVENTS
 from federation.members.join import detach
 from federation.resources import NAMESPACES
 from federation.settings import Staleness
@@ -20,7 +21,7 @@ from mcs.app import Services
 from mcs.names import MANAGED_BY, SERVICE_NAME, slice_name
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICES
 from tests.apiserver.clients import api_of
-from tests.federated import Cluster, join_member
+from tests.federated import Cluster, eventually, join_member
 from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.exporters import counted, serve_service_kinds
 from tests.mcs.imports import content
@@ -81,6 +82,16 @@ class Pair:
             ENDPOINT_SLICES, name, self.namespace, lambda live: (live is not None) is imported
         )
 
+    async def until_told(self, reasons: set[str]) -> None:
+        """Wait for the Events on the exporting member's Cluster."""
+
+        async def told() -> bool:
+            selector = {"fieldSelector": f"involvedObject.kind=Cluster,involvedObject.name={self.exporting}"}
+            pages = self.host.api.list(EVENTS, selector=selector)
+            return {each["reason"] async for page, _ in pages for each in page} == reasons
+
+        await eventually(told, lambda: f"not told: {reasons}")
+
 
 @pytest.fixture
 async def pair(fleet: Fleet, namespace: str) -> AsyncIterator[Pair]:
@@ -114,6 +125,7 @@ async def test_endpoints_of_a_member_that_does_not_answer_go_late_and_come_back_
     assert time.monotonic() - since > SHORT.frozen - SHORT.renew - SHORT.grace > SHORT.silent + SHORT.grace
     pair.answers()
     await pair.until_imported()
+    await pair.until_told({"ClusterUnreachable", "ClusterReachable"})
 
 
 @pytest.mark.soak
