@@ -181,6 +181,37 @@ async def test_a_server_whose_history_was_replaced_is_listed_again(script: Scrip
         await until(lambda: mirrored.state() == {"a": {"x": "old"}})
 
 
+async def test_a_watch_that_is_open_is_ended_for_a_new_list_where_that_is_asked_for(script: Script) -> None:
+    script.lists = [listing(5, widget("a", 1, x="old")), listing(6, widget("a", 6, x="new"))]
+    async with mirror(script) as mirrored:
+        await until(lambda: mirrored.informer.connected)
+        mirrored.informer.relist()
+        mirrored.informer.relist()
+        await until(lambda: mirrored.state() == {"a": {"x": "new"}})
+        await until(lambda: mirrored.informer.connected)
+    assert script.list_count == 2
+    assert mirrored.informer.failure is None
+
+
+async def test_what_a_list_says_is_told_from_what_the_watch_does(script: Script) -> None:
+    script.lists = [listing(5, widget("a", 1)), listing(9, widget("a", 8, x=1))]
+    script.watches = [[event("ADDED", widget("b", 6)), expired()], []]
+    seen: list[Any] = []
+    async with scripted(script.handle) as api:
+        informer = Informer(
+            api,
+            WIDGETS,
+            spec_of,
+            lambda key: seen.append((key, informer.listing)),
+            lists=lambda: seen.append("list"),
+        )
+        task = asyncio.create_task(informer.run())
+        await until(lambda: script.list_count == 2 and informer.connected)
+        task.cancel()
+        await asyncio.wait([task])
+    assert seen == ["list", (A, True), (B, False), "list", (A, True), (B, True)]
+
+
 async def test_watches_that_end_at_once_are_not_repeated_in_a_hot_loop(script: Script) -> None:
     script.lists, script.watches = [listing(5)], [[None]]
     async with mirror(script) as mirrored:
