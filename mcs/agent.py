@@ -35,6 +35,11 @@ class Agent:
             "import", self.importer, workers=WORKERS, observe=observe, fields=self._fields
         )
 
+    @property
+    def whole(self) -> bool:
+        """Whether all that the member exports is known to be on the host as it is now."""
+        return self._exporter.epoch.whole
+
     async def run(self) -> None:
         self._records.listeners.add(self)
         try:

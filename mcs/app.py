@@ -59,7 +59,7 @@ class Services:
         )
         self.renew = Controller(
             "renew",
-            Renewing(self._records, self._is_ours, self._reaches, staleness),
+            Renewing(self._records, self._is_ours, self._reaches, self._is_whole, staleness),
             workers=4,
             timeout=staleness.renew,
             longest=staleness.renew,
@@ -172,6 +172,9 @@ class Services:
     def _reaches(self, cluster: str) -> bool:
         """Whether an agent runs for a cluster, which ends when that does not answer, and sees it."""
         return any(agent.cluster == cluster and agent.locals.connected for agent in self._agents)
+
+    def _is_whole(self, cluster: str) -> bool:
+        return any(agent.cluster == cluster and agent.whole for agent in self._agents)
 
     def _is_carried(self, cluster: str) -> bool:
         return self._carried[cluster] > 0

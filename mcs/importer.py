@@ -16,11 +16,12 @@ from federation.kube.resources import Manifest
 from federation.settings import LOSSES, Losses
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
-from mcs.belonging import annotation, is_marked, of_set, owned, owner_of, with_ips
+from mcs.belonging import annotation, clusters_of, is_marked, of_set, owned, owner_of, with_ips
 from mcs.braking import Braking
 from mcs.deriving import Deriving
 from mcs.families import Families
-from mcs.importing import Import, certain_of, imported, key_of, left_out, leftovers
+from mcs.holding import held
+from mcs.importing import Import, imported, key_of, left_out, leftovers
 from mcs.keeping import last_kept
 from mcs.liveness import State
 from mcs.locals import Locals
@@ -110,11 +111,16 @@ class Importer:
     async def _is_behind(self, found: ServiceSet, live: Manifest | None) -> bool:
         """Whether the mirror has an older ServiceSet than the one that the member was last brought to (I22).
 
-        A host that was restored has an older one for good, which the host itself then says: it counts.
+        A host that was restored has an older one for good, which the host itself then says: it counts, once
+        those who exported were heard.
         """
         uid, _, revision = annotation(live, SET_REVISION).rpartition("/")
         here = found.metadata.uid, found.spec.revision
-        if uid != here[0] or not revision.isdecimal() or int(revision) <= here[1]:
+        if not revision.isdecimal() or (uid == here[0] and int(revision) <= here[1]):
+            return False
+        if self._is_unheard(live):
+            return True
+        if uid != here[0]:
             return False
         try:
             name, namespace = found.metadata.name, found.metadata.namespace
@@ -122,6 +128,14 @@ class Importer:
         except NotFound:
             return True
         return (said.metadata.uid, said.spec.revision) != here
+
+    def _is_unheard(self, live: Manifest | None) -> bool:
+        """Whether some cluster that exported is about to say if what the host has is all there is."""
+        sources = {each["cluster"] for each in clusters_of(live)}
+        return any(
+            source not in self._records.words and self._state(source) in (State.NEW, State.LIVE)
+            for source in sources
+        )
 
     # While the host is away
 
@@ -190,12 +204,22 @@ class Importer:
         before = derived["spec"].get("ipFamilies", []) if derived else []
         ordered = sorted(families, key=lambda each: before.index(each) if each in before else 2)
         own = self._locals.endpoints(service)
-        remote = {name: held for name, held in self._remote(found).items() if name not in missing}
+        there = {name: each for name, each in self._remote(found).items() if name not in missing}
+        remote = {name: self._held(service, name, slices) for name, slices in there.items()}
         return imported(self._cluster, found.spec, tuple(ordered), remote, own)
 
     def _remote(self, found: ServiceSet) -> dict[str, Mapping[str, Slice]]:
         service = key_of(found.spec)
         return {each.name: self._records.slices_of(each.name, service) for each in found.spec.clusters}
+
+    def _held(self, service: Service, source: str, slices: Mapping[str, Slice]) -> Mapping[str, Slice]:
+        """Keep the endpoints that a cluster's slices lost, as long as its word does not count."""
+        if source in self._records.words:
+            return slices
+        found = held(slices, self._locals.imported(service))
+        if found != slices:
+            self._records.words.wait(service, [source])
+        return found
 
     def _own(self, service: Service) -> set[str]:
         """Name the slices that the member's own endpoints are imported by."""
@@ -239,8 +263,10 @@ class Importer:
         """Delete the slices that are known to be over, and the shadow after its own."""
         service = key_of(found.spec)
         here = self._locals.imported(service)
-        certain = certain_of(state.spec for _, state in self._records.sources.items()) | missing
+        certain = self._records.certain() | missing
         stay = kept(self._cluster, found.spec, under_name, here, certain)
+        unwanted = {piece.source for name, piece in here.items() if name not in wanted | stay}
+        self._records.words.wait(service, unwanted - {"", *certain})
         for name in leftovers(self._cluster, found.spec, here, wanted | stay, self._present(found), certain):
             await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
         if under_name.shadow is None and not stay:

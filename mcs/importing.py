@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mcs.api.service import ServicePort, ServiceTraits
@@ -113,18 +113,27 @@ def left_out(
     )
 
 
-def certain_of(sources: Iterable[SourceStateSpec]) -> frozenset[str]:
-    """Return the clusters of which everything is on the host, or that left: what is not there is gone."""
-    return frozenset(source.cluster for source in sources if source.synced or source.left)
+def certain_of(sources: Iterable[SourceStateSpec], given: Container[str]) -> frozenset[str]:
+    """Return the clusters of which everything is on the host, or that left: what is not there is gone.
+
+    :param given: the clusters whose word counts: the others may have said so to an older host (`mcs.words`)
+    """
+    return frozenset(
+        source.cluster for source in sources if source.left or (source.synced and source.cluster in given)
+    )
 
 
-def is_withdrawn(exported_by: Iterable[str], sources: Mapping[str, SourceStateSpec]) -> bool:
+def is_withdrawn(
+    exported_by: Collection[str], sources: Mapping[str, SourceStateSpec], given: Container[str]
+) -> bool:
     """Whether a Service that the host knows nothing of is exported no more, by any of those that did.
 
-    An import that nobody put its exporters on yet could be anyone's: then all sources must say so.
+    An import that nobody put its exporters on yet could be anyone's: then all sources must say so. Those that
+    never exported anything give no word, so what the host holds of them counts: no endpoints depend on it.
     """
-    names = set(exported_by) or set(sources)
-    return bool(names) and names <= certain_of(sources.values())
+    if not exported_by:
+        return bool(sources) and set(sources) == certain_of(sources.values(), given=sources)
+    return certain_of(sources.values(), given).issuperset(exported_by)
 
 
 def _service_import(found: ServiceSetSpec, families: tuple[str, ...]) -> Manifest:

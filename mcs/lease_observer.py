@@ -19,7 +19,7 @@ from federation.kube.informer import Informer
 from federation.kube.resources import Key, Manifest
 from federation.settings import Staleness
 from mcs.liveness import Beat, Liveness, State
-from mcs.names import FRESH_TIME, SOURCE_CLUSTER, SOURCE_LEASE, host_namespace
+from mcs.names import FRESH_TIME, SOURCE_CLUSTER, SOURCE_LEASE, WHOLE_TIME, host_namespace
 from mcs.resources import LEASES
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,9 @@ _QUIET = 2
 class _Lease(NamedTuple):
     cluster: str
     beat: Beat
+    word: str
+    """Changes as long as the agent of the cluster knows that all of its exports are on the host."""
+    version: str
 
 
 class LeaseObserver:
@@ -43,6 +46,7 @@ class LeaseObserver:
 
     :param changed: `changed(cluster)` is called when a cluster is given up, or is so no more
     :param synced: whether all that a cluster exports is on the host
+    :param given: `given(cluster)` is called when an agent says again that it is
     """
 
     def __init__(
@@ -51,8 +55,11 @@ class LeaseObserver:
         staleness: Staleness,
         changed: Callable[[str], None],
         synced: Callable[[str], bool],
+        given: Callable[[str], None],
     ) -> None:
         self.api, self._staleness, self._changed, self._synced = api, staleness, changed, synced
+        self._given = given
+        self._words: dict[str, str] = {}
         self._liveness = Liveness(staleness)
         self._clusters: dict[Key, str] = {}
         self.mirror: Informer[_Lease] = Informer(
@@ -72,6 +79,11 @@ class LeaseObserver:
 
     def states(self) -> dict[str, State]:
         return self._liveness.states()
+
+    def version(self, cluster: str) -> str | None:
+        """Return the resourceVersion of a cluster's Lease; None while there is none."""
+        lease = self.mirror.get((host_namespace(cluster), SOURCE_LEASE))
+        return lease.version if lease else None
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -144,20 +156,28 @@ class LeaseObserver:
         if lease is not None and at_home:
             self._clusters[key] = lease.cluster
             self._liveness.saw(lease.cluster, lease.beat, _now())
+            self._hear(lease)
         elif (cluster := self._clusters.pop(key, None)) is not None:
             was_stale = self.state(cluster) is State.STALE
             self._liveness.lost(cluster)
+            self._words.pop(cluster, None)
             if was_stale:
                 self._changed(cluster)
+
+    def _hear(self, lease: _Lease) -> None:
+        """A word that a list shows may have been given to an older host."""
+        before = self._words.get(lease.cluster, "")
+        self._words[lease.cluster] = lease.word
+        if lease.word != before and not self.mirror.listing:
+            self._given(lease.cluster)
 
 
 def _parsed(lease: Manifest) -> _Lease:
     metadata = lease["metadata"]
-    beat = Beat(
-        (lease.get("spec") or {}).get("renewTime", ""),
-        (metadata.get("annotations") or {}).get(FRESH_TIME, ""),
-    )
-    return _Lease(metadata["labels"][SOURCE_CLUSTER], beat)
+    annotations = metadata.get("annotations") or {}
+    beat = Beat((lease.get("spec") or {}).get("renewTime", ""), annotations.get(FRESH_TIME, ""))
+    word = annotations.get(WHOLE_TIME, "")
+    return _Lease(metadata["labels"][SOURCE_CLUSTER], beat, word, metadata["resourceVersion"])
 
 
 def _now() -> float:

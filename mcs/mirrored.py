@@ -24,6 +24,11 @@ class Mirrored:
         for mirror in self._mirrors:
             await mirror.synced.wait()
 
+    def relist(self) -> None:
+        """Have each listed anew."""
+        for mirror in self._mirrors:
+            mirror.relist()
+
     @property
     def listed(self) -> bool:
         """Whether the first list of each is here."""

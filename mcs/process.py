@@ -149,7 +149,11 @@ class Process:
         return Controller(
             "renew",
             Renewing(
-                records, lambda cluster: self._assigned(), lambda cluster: self._reaches(lease), staleness
+                records,
+                lambda cluster: self._assigned(),
+                lambda cluster: self._reaches(lease),
+                lambda cluster: lease.held and any(agent.whole for agent in self._agents),
+                staleness,
             ),
             workers=1,
             timeout=staleness.renew,

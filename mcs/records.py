@@ -16,6 +16,7 @@ from federation.kube.resources import Key
 from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.api import ClusterExport, MultiClusterService, ServiceSet, SourceState
 from mcs.groups import Groups
+from mcs.importing import certain_of
 from mcs.lease_observer import LeaseObserver
 from mcs.memberships import Memberships
 from mcs.mirrored import Mirrored
@@ -29,6 +30,7 @@ from mcs.resources import (
     SOURCE_STATES,
 )
 from mcs.slices import Slice, projected, service_on_host
+from mcs.words import Words
 
 
 class Listener(Protocol):
@@ -48,24 +50,27 @@ class Records(Mirrored):
     """The mirrors; `run` carries them. Any number may listen.
 
     `leases` says which clusters give no sign of life. It is no mirror of these: nobody waits for it.
+    `words` says of which clusters it is known that what is here is all there is.
 
     :param only: the one Cluster that matters, in the agent of a member; None: all
     """
 
     def __init__(self, api: Api, staleness: Staleness = STALENESS, *, only: str | None = None) -> None:
         self.api = api
-        self.leases = LeaseObserver(api, staleness, self._liveness_changed, self._is_synced)
+        self.words = Words(self._word_given)
+        self.leases = LeaseObserver(api, staleness, self._liveness_changed, self._is_synced, self.words.give)
+        doubt = self.words.doubt
         self.listeners: set[Listener] = set()
         self.judged: set[Callable[[str], None]] = set()
         """Who is told of a cluster that was given up, or is believed again."""
         self.exports: Informer[ClusterExport] = Informer(
-            api, CLUSTER_EXPORTS, ClusterExport.model_validate, self._export_changed
+            api, CLUSTER_EXPORTS, ClusterExport.model_validate, self._export_changed, lists=doubt
         )
         self.sets: Informer[ServiceSet] = Informer(
-            api, SERVICE_SETS, ServiceSet.model_validate, self._set_changed
+            api, SERVICE_SETS, ServiceSet.model_validate, self._set_changed, lists=doubt
         )
         self.sources: Informer[SourceState] = Informer(
-            api, SOURCE_STATES, SourceState.model_validate, self._source_changed
+            api, SOURCE_STATES, SourceState.model_validate, self._source_changed, lists=doubt
         )
         self.memberships = Memberships(api, only=only)
         self.memberships.listeners.add(self._cluster_changed)
@@ -80,6 +85,7 @@ class Records(Mirrored):
             projected,
             self._slice_changed,
             selector={"labelSelector": f"{MANAGED_BY}={CONTROLLER}"},
+            lists=doubt,
         )
         self._exports_of: Groups[Service] = Groups()
         self._sets_of: Groups[Service] = Groups()
@@ -140,6 +146,18 @@ class Records(Mirrored):
         state = self.source(cluster)
         return state is not None and (state.spec.synced or state.spec.left)
 
+    def certain(self) -> frozenset[str]:
+        """Return the clusters of which what is not here is known to be gone."""
+        return certain_of((state.spec for _, state in self.sources.items()), self.words)
+
+    def relist(self) -> None:
+        super().relist()
+        self.leases.mirror.relist()
+
+    def _word_given(self, cluster: str, service: Service) -> None:
+        for listener in list(self.listeners):
+            listener.slices_changed(cluster, service)
+
     def _is_synced(self, cluster: str) -> bool:
         state = self.source(cluster)
         return state is not None and state.spec.synced
@@ -190,5 +208,8 @@ class Records(Mirrored):
                 listener.slices_changed(source, touched)
 
     def _source_changed(self, key: Key) -> None:
+        """That all is here is a word, too, but not if it is read from a store that may be an old one."""
+        if not self.sources.listing and self._is_synced(key[1]):
+            self.words.give(key[1])
         for listener in list(self.listeners):
             listener.source_changed(key[1])

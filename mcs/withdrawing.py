@@ -24,7 +24,9 @@ class Withdrawing:
         slices = self._locals.imported(service).values()
         exporters = {each["cluster"] for each in clusters_of(live)} | {piece.source for piece in slices}
         sources = {state.spec.cluster: state.spec for _, state in self._records.sources.items()}
-        return not self._records.exports_of(service) and is_withdrawn(exporters, sources)
+        self._records.words.wait(service, exporters)
+        given = self._records.words
+        return not self._records.exports_of(service) and is_withdrawn(exporters, sources, given)
 
     async def remove(self, service: Service, live: Manifest | None) -> None:
         """Delete all of it, the ServiceImport last: while it is there, the rest is found again after a crash.

@@ -373,7 +373,16 @@ def states(**said: str) -> dict[str, SourceStateSpec]:
 def test_an_import_is_withdrawn_only_by_word_of_those_who_exported_it(
     exported_by: list[str], sources: dict[str, SourceStateSpec], withdrawn: bool
 ) -> None:
-    assert is_withdrawn(exported_by, sources) is withdrawn
+    assert is_withdrawn(exported_by, sources, given=("m1", "m2")) is withdrawn
+
+
+def test_who_has_not_given_a_word_has_not_said_so_either() -> None:
+    assert not is_withdrawn(["m1"], states(m1="synced"), given=())
+    assert is_withdrawn(["m1"], states(m1="left"), given=()), "nobody gives a word for who left"
+
+
+def test_an_import_that_was_just_begun_needs_no_word_of_those_who_never_exported() -> None:
+    assert is_withdrawn([], states(m1="synced", m2="synced"), given=())
 
 
 def test_a_set_is_keyed_by_namespace_and_name() -> None:

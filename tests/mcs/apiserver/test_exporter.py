@@ -21,6 +21,7 @@ from mcs.resources import (
 )
 from policies.api.meta import API_VERSION
 from tests.federated import absent, condition
+from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.exporters import (
     World,
     a_web_service,
@@ -348,3 +349,24 @@ async def write_set(world: World, conflicts: list[Manifest]) -> None:
         "spec": spec | {"clusters": [cluster], "conflicts": conflicts},
     }
     await world.host.api.apply(SERVICE_SETS, manifest, manager="test")
+
+
+async def test_when_the_host_is_listed_anew_all_is_looked_at_before_a_word_counts_and_nothing_written(
+    world: World, fleet: Fleet
+) -> None:
+    """An older store of the same epoch could not be told by the SourceState."""
+    async with (
+        counted(fleet.host) as (host, writes),
+        exporting(host, world.member.api, world.cluster) as running,
+    ):
+        await a_web_service(world)
+        await world.until_told("web", Ready="Exported")
+        await until(lambda: running.exporter.epoch.whole)
+        await eventually_idle(running)
+        writes.clear()
+        running.records.relist()
+        await until(lambda: world.cluster not in running.records.words)
+        assert not running.exporter.epoch.whole
+        await until(lambda: world.cluster in running.records.words)
+        await until(lambda: running.exporter.epoch.whole)
+        assert not writes

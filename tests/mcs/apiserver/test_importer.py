@@ -254,6 +254,7 @@ def essence(manifest: Manifest) -> dict[str, Any]:
 @pytest.mark.parametrize("change", TAMPERINGS)
 async def test_what_others_change_is_reverted(world: World, importing: Importing, change: str) -> None:
     """M9."""
+    await world.state("m1", synced=True)
     await world.copy("m1", "10.1.0.1")
     await world.export("m1")
     await world.ready()

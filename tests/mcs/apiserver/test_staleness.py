@@ -16,7 +16,7 @@ from federation.kube.api import Api
 from federation.kube.controller import Controller
 from federation.settings import Staleness
 from mcs.liveness import State
-from mcs.names import FRESH_TIME, SOURCE_LEASE, Service, host_namespace, slice_name
+from mcs.names import FRESH_TIME, SOURCE_LEASE, WHOLE_TIME, Service, host_namespace, slice_name
 from mcs.records import Records
 from mcs.renewing import Renewing
 from mcs.resources import ENDPOINT_SLICES, LEASES, SERVICE_IMPORTS
@@ -29,6 +29,11 @@ from tests.mcs.apiserver.importing import Importing, World, world_of
 from tests.servers import Fleet
 
 SHORT = Staleness(renew=0.15, silent=0.9, frozen=1.8, grace=0.4)
+
+
+def never(cluster: str) -> bool:
+    """Signs of life alone: nobody gives a word."""
+    return False
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ async def alive(
     world: World, *clusters: str, fresh: Callable[[str], bool] = lambda cluster: True
 ) -> AsyncIterator[None]:
     """Have the agents of clusters give signs of life for the time of a block."""
-    renewing = Renewing(Records(world.host.api), lambda cluster: True, fresh, SHORT)
+    renewing = Renewing(Records(world.host.api), lambda cluster: True, fresh, never, SHORT)
     beats: Controller[str] = Controller("renew", renewing)
     for cluster in clusters:
         beats.queue.add(cluster)
@@ -302,7 +307,7 @@ async def test_a_sign_of_life_is_one_write_and_says_when_the_cluster_was_reached
     world: World, prepared: Fleet
 ) -> None:
     async with counted(prepared.host) as (api, writes):
-        renewing = Renewing(Records(api), lambda cluster: True, lambda cluster: cluster == "m1", SHORT)
+        renewing = Renewing(Records(api), lambda cluster: True, lambda cluster: cluster == "m1", never, SHORT)
         await renewing("m1")
         first = await world.host.get(LEASES, SOURCE_LEASE, host_namespace("m1"))
         writes.clear()
@@ -313,7 +318,7 @@ async def test_a_sign_of_life_is_one_write_and_says_when_the_cluster_was_reached
         assert second is not None
         assert second["spec"]["renewTime"] == second["metadata"]["annotations"][FRESH_TIME]
         assert second["spec"]["renewTime"] > first["spec"]["renewTime"]
-        not_reached = Renewing(Records(api), lambda cluster: True, lambda cluster: False, SHORT)
+        not_reached = Renewing(Records(api), lambda cluster: True, lambda cluster: False, never, SHORT)
         await not_reached("m1")
         third = await world.host.get(LEASES, SOURCE_LEASE, host_namespace("m1"))
         assert third is not None
@@ -323,13 +328,98 @@ async def test_a_sign_of_life_is_one_write_and_says_when_the_cluster_was_reached
 
 async def test_a_cluster_that_never_exported_leaves_nothing_on_the_host(prepared: Fleet) -> None:
     async with counted(prepared.host) as (api, writes):
-        renewing = Renewing(Records(api), lambda cluster: True, lambda cluster: True, SHORT)
+        renewing = Renewing(Records(api), lambda cluster: True, lambda cluster: True, never, SHORT)
         assert await renewing("unheard-of") == SHORT.renew
         assert not writes
 
 
 async def test_a_cluster_that_is_not_carried_any_more_is_not_spoken_for(prepared: Fleet) -> None:
     async with counted(prepared.host) as (api, writes):
-        renewing = Renewing(Records(api), lambda cluster: False, lambda cluster: True, SHORT)
+        renewing = Renewing(Records(api), lambda cluster: False, lambda cluster: True, never, SHORT)
         assert await renewing("m1") is None
         assert not writes
+
+
+@asynccontextmanager
+async def agent_of(host: Api, whole: Callable[[str], bool] = lambda cluster: True) -> AsyncIterator[Renewing]:
+    """What renews the Lease of m1, with mirrors of its own."""
+    async with observing(host) as records:
+        await until(lambda: records.connected and records.leases.mirror.connected)
+        yield Renewing(records, lambda cluster: True, lambda cluster: True, whole, SHORT)
+
+
+async def word_of_m1(world: World) -> str | None:
+    """What the Lease of m1 says of when all it exports was on the host, if anything."""
+    lease = await world.host.get(LEASES, SOURCE_LEASE, host_namespace("m1"))
+    assert lease is not None
+    word: str | None = lease["metadata"]["annotations"].get(WHOLE_TIME)
+    return word
+
+
+async def test_a_word_is_given_as_soon_as_all_is_on_the_host_and_reaches_others_by_the_lease(
+    world: World,
+) -> None:
+    whole = False
+    async with (
+        agent_of(world.host.api, lambda cluster: whole) as renewing,
+        observing(world.host.api) as others,
+    ):
+        await until(lambda: others.connected and others.leases.mirror.connected)
+        for _ in range(2):
+            await renewing("m1")
+        await until(lambda: others.leases.version("m1") is not None)
+        assert await word_of_m1(world) is None
+        assert "m1" not in others.words
+        whole = True
+        await renewing("m1")
+        assert await word_of_m1(world) is not None
+        await until(lambda: "m1" in others.words)
+
+
+class _Deaf(Records):
+    """Mirrors whose watches were torn without a sign: they are as a test leaves them."""
+
+    asked = 0
+
+    def relist(self) -> None:
+        self.asked += 1
+
+
+async def deaf_agent(world: World) -> tuple[_Deaf, Renewing]:
+    """What gave its word for m1, and hears only its own answers."""
+    records = _Deaf(world.host.api)
+    renewing = Renewing(records, lambda cluster: True, lambda cluster: True, lambda cluster: True, SHORT)
+    for _ in range(2):
+        await renewing("m1")
+    return records, renewing
+
+
+async def change_lease(world: World, annotation: str) -> None:
+    body = {"metadata": {"annotations": {annotation: "other"}}}
+    await world.host.api.patch(LEASES, SOURCE_LEASE, host_namespace("m1"), body, manager="test")
+
+
+async def test_no_word_is_given_to_a_host_whose_lease_has_an_older_one(world: World) -> None:
+    """Its store was put back: it is still a sign of life, and everything is listed anew."""
+    records, renewing = await deaf_agent(world)
+    await change_lease(world, WHOLE_TIME)
+    before = await world.host.get(LEASES, SOURCE_LEASE, host_namespace("m1"))
+    await renewing("m1")
+    after = await world.host.get(LEASES, SOURCE_LEASE, host_namespace("m1"))
+    assert before is not None
+    assert after is not None
+    assert after["spec"]["renewTime"] > before["spec"]["renewTime"]
+    assert after["metadata"]["annotations"][WHOLE_TIME] == "other"
+    assert records.asked == 1
+
+
+async def test_another_who_renewed_the_lease_meanwhile_puts_a_word_off_and_no_more(world: World) -> None:
+    records, renewing = await deaf_agent(world)
+    given = await word_of_m1(world)
+    assert given is not None
+    await change_lease(world, FRESH_TIME)
+    await renewing("m1")
+    assert await word_of_m1(world) == given
+    assert records.asked == 0
+    await renewing("m1")
+    assert await word_of_m1(world) != given
