@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,7 +14,17 @@ from federation.kube.resources import Manifest
 from federation.resources import CLUSTER, DEPLOYMENTS, PODS, SECRETS
 from federation.sandbox.sandbox import CONTROLLER, HOST
 from federation.settings import NAMESPACE
-from mcs.names import AGENT, IMPORTED_BY, MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER
+from mcs.names import (
+    AGENT,
+    FRESH_TIME,
+    IMPORTED_BY,
+    MANAGED_BY,
+    MCS_SERVICE,
+    SOURCE_CLUSTER,
+    SOURCE_LEASE,
+    WHOLE_TIME,
+    host_namespace,
+)
 from mcs.names import CONTROLLER as MCS
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from tests.federated import eventually
@@ -23,6 +34,9 @@ __all__ = ["shop"]
 pytestmark = pytest.mark.timeout(300)
 
 MEMBER, ELSEWHERE = "m2", "m1"
+RENEW = 2
+"""Seconds between two signs of life of the agent."""
+SIGNS = f"--sign-of-life={RENEW}"
 Versions = dict[tuple[str, str, str], str]
 """By cluster, kind and name, the resourceVersion of what is written for Services."""
 
@@ -35,7 +49,7 @@ async def agent(shop: Shop) -> AsyncIterator[Agent]:
     fleet, before = shop.fleet, await epoch(shop.fleet, MEMBER)
     found = await agent_in(fleet, MEMBER)
     try:
-        found.start()
+        found.start(SIGNS)
         await found.ready()
         await speaks(fleet, MEMBER, before)
         yield found
@@ -53,9 +67,11 @@ async def test_both_export_and_import_and_nobody_writes_when_an_agent_begins(
     for cluster in EXPORTING:
         await _flip(shop, cluster, ready=False)
         await shop.is_one(*EXPORTING)
+    await _gives_signs(fleet)
     before, began = await _versions(shop), await epoch(fleet, MEMBER)
     await agent.kill()
-    agent.start()
+    await _is_silent(fleet)
+    agent.start(SIGNS)
     await speaks(fleet, MEMBER, began)
     await _flip(shop, ELSEWHERE, ready=True)  # who imports this has looked at all of it
     await shop.is_one(*EXPORTING)
@@ -79,7 +95,7 @@ async def test_own_endpoints_are_followed_while_the_host_is_away(agent: Agent, s
         for restarted, ready in ((False, False), (True, True)):
             if restarted:
                 await agent.kill()
-                agent.start()
+                agent.start(SIGNS)
             await _flip(shop, MEMBER, ready=ready)
 
             async def follows() -> bool:
@@ -111,6 +127,43 @@ async def test_a_member_leaves_with_its_agent_and_comes_back_without(agent: Agen
     await eventually(gone, lambda: "m2 is still imported", SETTLE)
     await fleet.join(MEMBER)
     await shop.is_one(*EXPORTING)
+
+
+async def _gives_signs(fleet: Fleet) -> None:
+    """Wait for another sign of life, another word, and that m2 was reached again."""
+    before = await _signs(fleet)
+    await fleet.host.until(
+        LEASES, SOURCE_LEASE, host_namespace(MEMBER),
+        lambda live: not set(before) & set(_signs_of(live)), seconds=SETTLE,
+    )  # fmt: skip
+
+
+async def _is_silent(fleet: Fleet) -> None:
+    """Nobody gives signs in place of an agent that was killed."""
+    before, until = await _signs(fleet), time.monotonic() + 1.5 * RENEW
+
+    async def is_over() -> bool:
+        assert await _signs(fleet) == before
+        return time.monotonic() > until
+
+    await eventually(is_over, lambda: "", SETTLE)
+
+
+async def _signs(fleet: Fleet) -> list[str]:
+    return _signs_of(await fleet.host.get(LEASES, SOURCE_LEASE, host_namespace(MEMBER)))
+
+
+def _signs_of(lease: Manifest | None) -> list[str]:
+    """When an agent was there, reached its cluster and gave its word."""
+    assert lease is not None
+    annotations = lease["metadata"].get("annotations") or {}
+    return [
+        f"{name} {said}"
+        for name, said in (
+            ("renewed", lease["spec"]["renewTime"]),
+            *((name, annotations.get(name, "")) for name in (FRESH_TIME, WHOLE_TIME)),
+        )
+    ]
 
 
 async def _flip(shop: Shop, cluster: str, *, ready: bool) -> None:
