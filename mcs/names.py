@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import lru_cache
 
 from policies.api.meta import GROUP
 from policies.copies import SHADOW_LABEL
@@ -57,6 +58,9 @@ FIELD_MANAGER = "atoll-mcs"
 AGENT = "atoll-services"
 """The agent in a member: its Deployment, account and Lease there, and its account on the host."""
 
+_REMEMBERED = 1 << 14
+"""Names that are hashed once only: each look at a Service asks for a dozen, and base32 is slow."""
+
 Service = tuple[str, str]
 """(namespace, name) of a Service, the same in all clusters: what everything here is keyed by."""
 
@@ -67,6 +71,7 @@ def host_namespace(cluster: str) -> str:
     return name if len(name) <= 63 else f"fed-{cluster[:37]}-{_hash(cluster, length=20)}"
 
 
+@lru_cache(_REMEMBERED)
 def derived_service(service: Service) -> str:
     """Return the name of the Service behind a ServiceImport, as the KEP's own implementation derives it."""
     digest = hashlib.sha256("/".join(service).encode()).digest()
@@ -94,6 +99,7 @@ def native_name(name: str) -> str:
     return f"{name}-n"
 
 
+@lru_cache(_REMEMBERED)
 def _hash(*parts: str, length: int) -> str:
     return _base32(hashlib.sha256("|".join(parts).encode()).digest())[:length]
 
