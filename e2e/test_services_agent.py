@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from e2e.agents import Agent, agent_in, epoch, speaks
-from e2e.fleet import SETTLE
+from e2e.fleet import SETTLE, Fleet
 from e2e.test_services import EXPORTING, Shop, shop
+from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest
 from federation.resources import CLUSTER, DEPLOYMENTS, PODS, SECRETS
 from federation.sandbox.sandbox import CONTROLLER, HOST

@@ -28,7 +28,7 @@ from mcs.locals import Locals
 from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
 from mcs.native import Native, kept, native, refused_shadow
 from mcs.outage import last_known
-from mcs.owned import IMPORT
+from mcs.owned import IMPORT, SERVICE
 from mcs.policy import imports
 from mcs.presence import Presence
 from mcs.readiness import lacks_sources, status_of
@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 1.0
 """Seconds until the next look when a mirror is behind."""
+_AFTER_OTHERS = 0.0
+"""Seconds until the rest of what is new: of hundreds that begin, all endpoints come before any condition."""
 _UNPROVEN = 5.0
 """Seconds until the next look when a cluster has to prove that it is there again."""
 
@@ -157,11 +159,13 @@ class Importer:
     # A Service that is exported
 
     async def _import(self, found: ServiceSet, live: Manifest | None) -> float | None:
-        """M3: the derived Service needs the ServiceImport's UID, and the ServiceImport its IPs."""
+        """M3: the derived Service is to have the ServiceImport's UID, and that its IPs."""
         spec, service = found.spec, key_of(found.spec)
         missing, stale = self._missing(service, found, live)
         held = await self.braking.held(found, live, missing)
         plan = self._plan(found, await self._families(), missing)
+        if live is None and await self._begins(found, plan):
+            return _AFTER_OTHERS
         sought = of_set(plan.service_import, found)
         if live is None:
             live = await self._writer.put(IMPORT, sought, None)
@@ -181,6 +185,23 @@ class Importer:
             raise failure
         unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
         return min((pause for pause in (held.pause, unproven) if pause is not None), default=None)
+
+    async def _begins(self, found: ServiceSet, plan: Import) -> bool:
+        """Bring what callers need where nothing is yet; say whether it could be done.
+
+        The ServiceImport has its IPs from the first moment on, for a write less before the endpoints. So the
+        derived Service has no owner until the next look; its labels say whose it is.
+        """
+        service, has_ip = key_of(found.spec), found.spec.service.type == "ClusterSetIP"
+        if (has_ip and plan.derived is None) or self._locals.derived(service) is not None:
+            return False
+        try:
+            derived = await self._writer.put(SERVICE, plan.derived, None) if plan.derived else None
+        except (Forbidden, Invalid):
+            return False  # the ServiceImport is to say why
+        live = await self._writer.put(IMPORT, with_ips(of_set(plan.service_import, found), derived), None)
+        await self._write_slices(service, plan.slices, owner_of(live))
+        return True
 
     def _missing(
         self, service: Service, found: ServiceSet, live: Manifest | None

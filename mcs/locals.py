@@ -8,6 +8,7 @@ from federation.kube.api import Api
 from federation.kube.informer import Informer
 from federation.kube.resources import Key, Manifest
 from federation.resources import NAMESPACES
+from mcs.belonging import is_marked
 from mcs.groups import Groups
 from mcs.mirrored import Mirrored
 from mcs.names import MCS_SERVICE, Service, derived_service
@@ -52,8 +53,9 @@ class Locals(Mirrored):
         return self._named(self._imported[service])
 
     def imported_services(self) -> set[Service]:
-        """Return every Service of which anything imported is here."""
-        return {*self.imports.keys(), *self._imported}
+        """Return every Service of which anything imported is here. It looks at all Services."""
+        derived = ((key[0], _derived_from(found)) for key, found in self.services.items() if is_marked(found))
+        return {*self.imports.keys(), *self._imported, *derived}
 
     def derived(self, service: Service) -> Manifest | None:
         """Return the Service with the name of the derived one, whoever made it."""
@@ -66,8 +68,7 @@ class Locals(Mirrored):
     def _service_changed(self, key: Key) -> None:
         self._listener.export_changed(key)
         found = self.services.get(key)
-        name = (found["metadata"].get("labels") or {}).get(MCS_SERVICE) if found else None
-        if name:
+        if found and (name := _derived_from(found)):
             self._listener.import_changed((key[0], name))
         elif key[1].startswith("derived-"):
             for service in self.imports.keys():
@@ -82,6 +83,12 @@ class Locals(Mirrored):
             self._listener.export_changed(touched)
         for touched in self._imported.put(key, service if ours else None):
             self._listener.import_changed(touched)
+
+
+def _derived_from(service: Manifest) -> str:
+    """Return the name of the Service that a derived one is for; empty if it is none."""
+    labels: dict[str, str] = service["metadata"].get("labels") or {}
+    return labels.get(MCS_SERVICE, "")
 
 
 def prune(manifest: Manifest) -> Manifest:

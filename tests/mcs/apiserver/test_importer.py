@@ -10,6 +10,7 @@ import pytest
 from federation.kube.resources import Manifest, Resource
 from federation.resources import NAMESPACES
 from mcs.names import (
+    CONTROLLER,
     HEADLESS,
     IMPORTED_BY,
     MCS_SERVICE,
@@ -62,6 +63,50 @@ async def test_endpoints_of_another_cluster_are_behind_the_derived_service(
     live = await world.slice_with(name, "10.1.0.1")
     assert live["metadata"]["labels"][SERVICE_NAME] == world.derived
     assert live["endpoints"] == [{"addresses": ["10.1.0.1"], "conditions": {"ready": True}, "zone": "z1"}]
+
+
+async def test_what_callers_need_is_there_before_the_status(world: World, importing: Importing) -> None:
+    """Else each of hundreds that begin at once would wait for the conditions of those before it."""
+    importing.records.listeners.clear()  # only this test looks, until something is written
+    name = await world.copy("m1", "10.1.0.1")
+    await world.export("m1")
+    await until(lambda: importing.records.set_of(world.web) and importing.records.slices_of("m1", world.web))
+    assert await importing.importer(world.web) == 0
+    assert importing.locals.slices.get((world.namespace, name))
+    assert (await world.ready())["spec"]["ips"]
+
+
+async def test_a_derived_service_that_was_made_before_a_crash_keeps_its_ip(
+    world: World, importing: Importing
+) -> None:
+    made = await world.member.apply(SERVICES, _derived(world))
+    await world.export("m1")
+    live = await world.ready()
+    assert live["spec"]["ips"] == made["spec"]["clusterIPs"]
+    derived = await world.service()
+    assert derived is not None
+    assert derived["metadata"]["ownerReferences"][0]["uid"] == live["metadata"]["uid"]
+
+
+async def test_a_derived_service_without_import_goes_when_the_export_ended_meanwhile(
+    world: World, importing: Importing
+) -> None:
+    await world.forget_states()
+    await world.member.apply(SERVICES, _derived(world))
+    await until(lambda: importing.locals.derived(world.web) is not None)
+    await importing.at_rest()
+    await world.state("m1", synced=True)
+    await world.member.until(SERVICES, world.derived, world.namespace, lambda live: live is None)
+
+
+def _derived(world: World) -> Manifest:
+    labels = {MCS_SERVICE: "web", IMPORTED_BY: CONTROLLER}
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"namespace": world.namespace, "name": world.derived, "labels": labels},
+        "spec": {"ports": [{"port": 80}]},
+    }
 
 
 async def test_own_endpoints_are_mirrored_with_their_node_and_followed(
@@ -159,8 +204,16 @@ async def test_a_namespace_on_its_way_out_is_left_alone(world: World, importing:
 
 # How much is written
 
+COST = {
+    "POST services": 1,
+    "PATCH serviceimports": 2,
+    "POST endpointslices": 1,
+    "PATCH services": 1,
+}
+"""Of one that has one slice: the Service's owner and the status of the import come afterwards."""
 
-async def test_a_new_import_costs_one_write_for_each_object_and_one_for_the_ip(
+
+async def test_a_new_import_costs_one_write_for_each_object_its_status_and_the_owner(
     world: World, importing: Importing
 ) -> None:
     await world.copy("m1", "10.1.0.1")
@@ -168,7 +221,7 @@ async def test_a_new_import_costs_one_write_for_each_object_and_one_for_the_ip(
     await world.export("m1")
     await world.ready()
     await look(importing, world)
-    assert world.writes == {"PATCH serviceimports": 3, "POST services": 1, "POST endpointslices": 1}
+    assert world.writes == COST
 
 
 async def test_what_was_written_is_known_before_the_watch_tells(world: World, prepared: Fleet) -> None:
@@ -182,7 +235,7 @@ async def test_what_was_written_is_known_before_the_watch_tells(world: World, pr
         await world.export("m1")
         await world.ready()
         await look(running, world)
-        assert world.writes == {"PATCH serviceimports": 3, "POST services": 1, "POST endpointslices": 1}
+        assert world.writes == COST
 
 
 async def test_a_changed_endpoint_costs_one_write(world: World, importing: Importing) -> None:
