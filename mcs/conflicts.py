@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mcs.api.cluster_export import ClusterExportSpec
 from mcs.api.service import ServiceTraits
 from mcs.api.service_set import ServiceSetSpec, SetConflict
+from mcs.preference import text_of
 from policies.verdicts import Verdict
 
 NO_CONFLICTS = Verdict("NoConflicts", "the ServiceExports of all clusters agree")
@@ -79,6 +80,7 @@ _OURS = (
         lambda service: str(service.adopt_existing).lower(),
         by_host=True,
     ),
+    Decided("LocalityConflict", "locality", lambda service: text_of(service.locality), by_host=True),
 )
 DECIDED = _OF_THE_STANDARD + _OURS
 

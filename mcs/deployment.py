@@ -68,7 +68,7 @@ def agent_manifests(cluster: str, kubeconfig: bytes, token: str, image: str | No
 def _rules() -> list[Manifest]:
     ours = "multicluster.x-k8s.io"
     return [
-        rule("", ["namespaces"], _READ),
+        rule("", ["namespaces", "nodes"], _READ),
         rule("", ["services"], _READ + _WRITE),
         rule("discovery.k8s.io", ["endpointslices"], _READ + _WRITE),
         rule(ours, ["serviceexports", "serviceimports"], _READ + _WRITE),

@@ -21,6 +21,7 @@ from mcs.names import (
     host_namespace,
     slice_name,
 )
+from mcs.preference import locality_of, misread, not_followed
 from mcs.shadows import is_shadow
 from mcs.slices import Slice, abroad
 from policies.api.meta import API_VERSION, TEMPLATE, Manifest
@@ -110,13 +111,11 @@ _MODES = get_args(Mode)
 
 
 def _valid(annotations: Mapping[str, str]) -> Verdict:
-    """Say of a mode that there isn't that it is not followed."""
-    if (mode := annotations.get(MODE, _MODES[0])) in _MODES:
-        return _VALID
-    return Verdict(
-        "Valid",
-        f"the annotation {MODE} says {mode}, which counts as {_MODES[0]}; write one of {', '.join(_MODES)}",
-    )
+    """Say of a mode or locality that there isn't that it is not followed."""
+    said = list(misread(annotations))
+    if (mode := annotations.get(MODE, _MODES[0])) not in _MODES:
+        said.insert(0, not_followed(MODE, mode, _MODES[0], f"one of {', '.join(_MODES)}"))
+    return Verdict("Valid", "\n".join(said)) if said else _VALID
 
 
 def _no_service(cluster: str, service: Service) -> Verdict:
@@ -180,6 +179,7 @@ def traits_of(live: Mapping[str, Any], export: Manifest) -> ServiceTraits:
         annotations=said.get("exportedAnnotations") or {},
         mode="NativeName" if native else "ClusterSet",
         adopt_existing=native and annotations.get(ADOPT_EXISTING) == "true",
+        locality=locality_of(annotations),
     )
 
 

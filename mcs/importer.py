@@ -8,7 +8,8 @@ say so: SourceStates decide, not what is absent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from contextlib import suppress
 
 from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
 from federation.kube.events import Events
@@ -16,6 +17,8 @@ from federation.kube.resources import Manifest
 from federation.settings import LOSSES, Losses
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
+from mcs.api.service import Locality
+from mcs.api.service_set import ServiceSetSpec
 from mcs.belonging import annotation, clusters_of, is_marked, of_set, owned, owner_of, with_ips
 from mcs.braking import Braking
 from mcs.deriving import Deriving
@@ -27,9 +30,11 @@ from mcs.liveness import State
 from mcs.locals import Locals
 from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
 from mcs.native import Native, kept, native, refused_shadow
+from mcs.nearness import Nearness, soonest
 from mcs.outage import last_known
 from mcs.owned import IMPORT, SERVICE
 from mcs.policy import imports
+from mcs.preference import locality_of, preferred
 from mcs.presence import Presence
 from mcs.readiness import lacks_sources, status_of
 from mcs.records import Records
@@ -62,6 +67,7 @@ class Importer:
         self._withdrawing = Withdrawing(locals_, records, self._writer, self._shadowing)
         self.braking = Braking(cluster, records, locals_, self._events, losses)
         self._presence = Presence(self._writer)
+        self._nearness = Nearness(cluster, locals_)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -74,6 +80,7 @@ class Importer:
     async def _look(self, service: Service, away: bool) -> float | None:
         if not self._locals.namespaces.get(("", service[0])):
             self.braking.forget(service)
+            self._nearness.forget(service)
             return None  # M2: absent or on its way out
         live = self._locals.imports.get(service)
         if live is not None and self._leave(service, live):
@@ -108,6 +115,7 @@ class Importer:
         self.braking.forget(service)
         if found is not None or self._withdrawing.is_over(service, live):
             await self._withdrawing.remove(service, live)
+            self._nearness.forget(service)
         return None
 
     async def _is_behind(self, found: ServiceSet, live: Manifest | None) -> bool:
@@ -142,14 +150,23 @@ class Importer:
     # While the host is away
 
     async def _track(self, service: Service, live: Manifest | None) -> None:
-        """M7: import the member's own endpoints on, as the ServiceImport says; nothing else is touched."""
-        found = last_known(self._cluster, live, self._locals.services.get(service)) if live else None
-        if live is None or found is None:
+        """M7: import the member's own endpoints on, as the ServiceImport says. Of the others, only whether
+        they are called changes."""
+        if live is None:
             return
-        plan = imported(
-            self._cluster, found, tuple(found.service.ip_families), {}, self._locals.endpoints(service)
-        )
-        await self._write_slices(service, plan.slices, owner_of(live))
+        locality = locality_of(live["metadata"].get("annotations") or {})
+        if not self._nearness.knows_enough(service, locality):
+            return
+        found = last_known(self._cluster, live, self._locals.services.get(service))
+        if found is not None:
+            await self._track_own(service, live, found)
+        await self._tend(service, locality, ())
+
+    async def _track_own(self, service: Service, live: Manifest, found: ServiceSetSpec) -> None:
+        families = tuple(found.service.ip_families)
+        plan = imported(self._cluster, found, families, {}, self._locals.endpoints(service))
+        placed = self._nearness.behind_ip(service, found.service, plan.slices)
+        await self._write_slices(service, placed.slices, owner_of(live))
         here = self._locals.imported(service).items()
         own = {name: piece for name, piece in here if piece.source == self._cluster}
         present = {self._cluster: self._own(service)}
@@ -161,6 +178,9 @@ class Importer:
     async def _import(self, found: ServiceSet, live: Manifest | None) -> float | None:
         """M3: the derived Service is to have the ServiceImport's UID, and that its IPs."""
         spec, service = found.spec, key_of(found.spec)
+        locality = preferred(spec.service)
+        if not self._nearness.knows_enough(service, locality):
+            return _AGAIN
         missing, stale = self._missing(service, found, live)
         held = await self.braking.held(found, live, missing)
         plan = self._plan(found, await self._families(), missing)
@@ -172,11 +192,15 @@ class Importer:
         owner = owner_of(live)
         derived, readiness, failure = await self._deriving.bring(found, plan, owner)
         live = await self._writer.put(IMPORT, with_ips(sought, derived), live)
-        slices = plan.slices if derived is not None or spec.service.type == "Headless" else {}
-        await self._write_slices(service, slices, owner)
+        usable = plan.slices if derived is not None or spec.service.type == "Headless" else {}
+        behind_ip = self._nearness.behind_ip(service, spec.service, usable)
+        await self._write_slices(service, behind_ip.slices, owner)
         under_name, refusal = await self._under_name(found, plan, owner)
-        await self._write_slices(service, under_name.slices, owner)
-        await self._end(found, {*slices, *under_name.slices, *held.slices}, under_name, missing)
+        attached = self._nearness.under_name(service, spec.service, under_name.slices)
+        await self._write_slices(service, attached.slices, owner)
+        planned = {*usable, *under_name.slices}
+        await self._end(found, planned | held.slices, under_name, missing)
+        left = await self._tend(service, locality, planned)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
         await self._presence.put(status, live)
         for news in transitions(live, status):
@@ -184,7 +208,7 @@ class Importer:
         if failure := failure or refusal:
             raise failure
         unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
-        return min((pause for pause in (held.pause, unproven) if pause is not None), default=None)
+        return soonest(unproven, held.pause, behind_ip.pause, attached.pause, left)
 
     async def _begins(self, found: ServiceSet, plan: Import) -> bool:
         """Bring what callers need where nothing is yet; say whether it could be done.
@@ -200,7 +224,8 @@ class Importer:
         except (Forbidden, Invalid):
             return False  # the ServiceImport is to say why
         live = await self._writer.put(IMPORT, with_ips(of_set(plan.service_import, found), derived), None)
-        await self._write_slices(service, plan.slices, owner_of(live))
+        placed = self._nearness.behind_ip(service, found.spec.service, plan.slices)
+        await self._write_slices(service, placed.slices, owner_of(live))
         return True
 
     def _missing(
@@ -258,6 +283,18 @@ class Importer:
                 await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": live.uid})
                 live = None
             await self._writer.put_slice(sought, live)
+
+    async def _tend(
+        self, service: Service, locality: Locality | None, planned: Container[str]
+    ) -> float | None:
+        """Have slices called, or not, that are here without being planned; return when to look again."""
+        left = self._nearness.left(service, locality, planned)
+        for name, sought in left.slices.items():
+            held = self._locals.slices.get((service[0], name))
+            if held is not None:
+                with suppress(NotFound):  # it went meanwhile
+                    await self._writer.put_slice(sought, held)
+        return left.pause
 
     async def _under_name(
         self, found: ServiceSet, plan: Import, owner: Manifest

@@ -21,6 +21,7 @@ from mcs.names import (
     derived_service,
     slice_name,
 )
+from mcs.preference import annotations_of, preferred
 from mcs.slices import Slice, abroad, without_ports
 from policies.api.meta import Manifest
 
@@ -138,7 +139,9 @@ def is_withdrawn(
 
 def _service_import(found: ServiceSetSpec, families: tuple[str, ...]) -> Manifest:
     has_ip = found.service.type == "ClusterSetIP"
-    annotations = {DERIVED_SERVICE: derived_service(key_of(found))} if has_ip else {}
+    annotations = annotations_of(preferred(found.service))
+    if has_ip:
+        annotations[DERIVED_SERVICE] = derived_service(key_of(found))
     return {
         "apiVersion": "multicluster.x-k8s.io/v1beta1",
         "kind": "ServiceImport",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from federation.kube.api import Api
@@ -14,6 +15,7 @@ from mcs.mirrored import Mirrored
 from mcs.names import MCS_SERVICE, Service, derived_service
 from mcs.resources import ENDPOINT_SLICES, SERVICE_EXPORTS, SERVICE_IMPORTS, SERVICES
 from mcs.slices import Slice, projected, service_at_home
+from mcs.zones import Zones
 
 
 class Listener(Protocol):
@@ -40,9 +42,15 @@ class Locals(Mirrored):
         self.exports: Informer[Manifest] = Informer(api, SERVICE_EXPORTS, prune, listener.export_changed)
         self.imports: Informer[Manifest] = Informer(api, SERVICE_IMPORTS, prune, listener.import_changed)
         self.slices: Informer[Slice] = Informer(api, ENDPOINT_SLICES, projected, self._slice_changed)
+        self.zones = Zones(api, listener.import_changed)
         self._at_home: Groups[Service] = Groups()
         self._imported: Groups[Service] = Groups()
         super().__init__(self.namespaces, self.services, self.exports, self.imports, self.slices)
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(super().run())
+            group.create_task(self.zones.run())
 
     def endpoints(self, service: Service) -> dict[str, Slice]:
         """Return the slices of a Service that are not ours, by name: what it may export."""

@@ -44,6 +44,12 @@ MODE = f"mcs.{GROUP}/mode"
 ADOPT_EXISTING = f"mcs.{GROUP}/adopt-existing"
 """Annotation, with `true` for its value: slices may be attached to Services that users made. On a
 ServiceExport with NativeName it speaks for all clusters, on a Service for that one."""
+LOCALITY = f"mcs.{GROUP}/locality"
+"""Annotation of a ServiceExport, or of a ServiceImport for when the host is away: `PreferSameCluster`."""
+MIN_LOCAL = f"mcs.{GROUP}/min-local"
+"""Annotation beside it: how many ready endpoints of the caller's own cluster are enough."""
+STANDBY_FOR = f"mcs.{GROUP}/standby-for"
+"""Label of an EndpointSlice of ours whose endpoints are not called at present: the Service that it is for."""
 SHADOW = SHADOW_LABEL
 """Label, with `true` for its value, of a Service of ours under the plain name, where nobody else has one."""
 NATIVE = f"mcs.{GROUP}/native"
@@ -97,6 +103,15 @@ def slice_name(cluster: str, service: Service, source: str) -> str:
 def native_name(name: str) -> str:
     """Return the name of the EndpointSlice under the plain name, of that of the imported one."""
     return f"{name}-n"
+
+
+def standby_name(service: str) -> str:
+    """Return the value of SERVICE_NAME on what is not to be called.
+
+    It is a label value, of 63 characters at most.
+    """
+    whole = f"{service}-mcs-standby"
+    return whole if len(whole) <= 63 else f"{service[:38]}-{_hash(service, length=12)}-mcs-standby"
 
 
 @lru_cache(_REMEMBERED)

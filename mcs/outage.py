@@ -7,6 +7,7 @@ from typing import Any
 
 from mcs.api.service import ServicePort, ServiceTraits
 from mcs.api.service_set import ServiceSetSpec, SetCluster
+from mcs.preference import locality_of
 from policies.api.meta import Manifest
 
 
@@ -26,10 +27,17 @@ def last_known(cluster: str, service_import: Manifest, service: Manifest | None)
     if service is None or cluster not in exporters or not usable:
         return None
     ports = [_port(each) for each in spec.get("ports") or ()]
+    traits = ServiceTraits(
+        type=spec["type"],
+        ports=ports,
+        ip_families=spec.get("ipFamilies") or [],
+        traffic_distribution=spec.get("trafficDistribution") or "",
+        locality=locality_of(metadata.get("annotations") or {}),
+    )
     return ServiceSetSpec(
         namespace=metadata["namespace"],
         name=metadata["name"],
-        service=ServiceTraits(type=spec["type"], ports=ports, ip_families=spec.get("ipFamilies") or []),
+        service=traits,
         clusters=[
             SetCluster(
                 name=cluster,

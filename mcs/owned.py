@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from federation.kube.resources import Resource
-from mcs.names import HEADLESS, MANAGED_BY, MCS_SERVICE, NATIVE, SERVICE_NAME, SOURCE_CLUSTER
+from mcs.names import HEADLESS, MANAGED_BY, MCS_SERVICE, NATIVE, SERVICE_NAME, SOURCE_CLUSTER, STANDBY_FOR
 from mcs.resources import ENDPOINT_SLICES, SERVICE_IMPORTS, SERVICES
 from mcs.slices import Slice, projected
 from policies.api.meta import Manifest
@@ -27,7 +27,8 @@ _SERVICE_FIELDS = frozenset(
         "internalTrafficPolicy", "trafficDistribution", "ipFamilies", "ipFamilyPolicy",
     }
 )  # fmt: skip
-_SLICE_LABELS = (MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, SERVICE_NAME, HEADLESS, NATIVE)
+SLICE_LABELS = (MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, SERVICE_NAME, HEADLESS, NATIVE, STANDBY_FOR)
+"""Those of an EndpointSlice that mean something."""
 
 
 class Part(NamedTuple):
@@ -50,7 +51,7 @@ def decided(wanted: Manifest) -> Manifest:
 
 def slice_held(piece: Slice, wanted: Manifest) -> Manifest:
     """Like `SLICE.held`, of what a mirror keeps: content, labels that mean something, the one owner."""
-    metadata: Manifest = {"labels": {key: piece.labels[key] for key in _SLICE_LABELS if key in piece.labels}}
+    metadata: Manifest = {"labels": {key: piece.labels[key] for key in SLICE_LABELS if key in piece.labels}}
     if owners := wanted["metadata"].get("ownerReferences"):
         metadata["ownerReferences"] = owners if [piece.owner] == [each["uid"] for each in owners] else []
     return {"metadata": metadata, **piece.content}

@@ -13,6 +13,7 @@ from mcs.api.multi_cluster_service import (
     MultiClusterServiceStatus,
 )
 from mcs.api.service_set import SetPolicy
+from mcs.preference import normalized
 from policies.observation import Stamp, Status, condition
 from policies.selectors import matches_labels
 from policies.verdicts import Verdict
@@ -56,6 +57,7 @@ def set_policy(wanted: MultiClusterService, clusters: Mapping[str, Labels]) -> S
     return SetPolicy(
         mode=spec.mode,
         adopt_existing=spec.adopt_existing,
+        locality=normalized(spec.locality),
         import_to=import_to,
         ports=[port.name for port in spec.ports] or None,
         keep_last=spec.staleness.keep_last,
@@ -68,7 +70,12 @@ def as_wanted(export: ClusterExportSpec, policy: SetPolicy | None) -> ClusterExp
         return export
     service = export.service
     ports = [port for port in service.ports if policy.ports is None or port.name in policy.ports]
-    said = {"mode": policy.mode, "adopt_existing": policy.adopt_existing, "ports": ports}
+    said = {
+        "mode": policy.mode,
+        "adopt_existing": policy.adopt_existing,
+        "locality": policy.locality,
+        "ports": ports,
+    }
     return export.model_copy(update={"service": service.model_copy(update=said)})
 
 

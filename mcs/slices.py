@@ -14,12 +14,14 @@ from mcs.names import (
     SERVICE_NAME,
     SERVICE_NAMESPACE,
     SOURCE_CLUSTER,
+    STANDBY_FOR,
 )
 from mcs.names import Service as ServiceKey
 from policies.api.meta import Manifest
 
-_KEPT = ("addresses", "conditions", "hostname", "nodeName", "zone")
-"""Of an endpoint; what it refers to (targetRef) and hints are another cluster's business."""
+_KEPT = ("addresses", "conditions", "hostname", "nodeName", "zone", "hints")
+"""Of an endpoint; what it refers to (targetRef) means nothing to callers."""
+_OF_ITS_CLUSTER = ("nodeName", "hints")
 
 
 class Slice(NamedTuple):
@@ -40,6 +42,11 @@ class Slice(NamedTuple):
     def native(self) -> bool:
         """Whether it is attached to the plain name, and not to the ServiceImport."""
         return self.labels.get(NATIVE) == "true"
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether its endpoints are not called at present."""
+        return STANDBY_FOR in self.labels
 
     @property
     def source(self) -> str:
@@ -68,8 +75,9 @@ def _endpoint(endpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def abroad(content: Manifest) -> Manifest:
-    """Return what other clusters learn of a slice: names of nodes collide between clusters."""
-    endpoints = [{k: v for k, v in each.items() if k != "nodeName"} for each in content["endpoints"]]
+    """Return what other clusters learn of a slice: names of nodes collide between clusters, and whom an
+    endpoint is for is each cluster's business."""
+    endpoints = [{k: v for k, v in each.items() if k not in _OF_ITS_CLUSTER} for each in content["endpoints"]]
     return content | {"endpoints": endpoints}
 
 
@@ -118,7 +126,10 @@ def service_at_home(namespace: str, piece: Slice) -> ServiceKey | None:
     """
     if piece.ours and SERVICE_NAMESPACE in piece.labels:
         return None
-    name = piece.labels.get(MCS_SERVICE if piece.ours and not piece.native else SERVICE_NAME)
+    if piece.ours and not piece.native:
+        name = piece.labels.get(MCS_SERVICE)
+    else:
+        name = piece.labels.get(STANDBY_FOR, piece.labels.get(SERVICE_NAME))
     return (namespace, name) if name else None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mcs.api.service import MAX_PORTS, KeepLast, Mode
+from mcs.api.service import MAX_PORTS, KeepLast, Locality, Mode
 from policies.api.meta import (
     AGE,
     ClusterNames,
@@ -70,6 +70,8 @@ class MultiClusterServiceSpec(Model):
     adopt_existing: bool = False
     """With NativeName, whether endpoints of other clusters are attached to Services that users made, if type
     and ports are the same. The Services themselves stay as they are."""
+    locality: Locality | None = None
+    """Whom callers are sent to, of the endpoints of all clusters. Absent, all alike."""
     ports: Annotated[list[ExposedPort], list_map("name", max_items=MAX_PORTS)] = []
     """The ports that others reach. Empty means all."""
     staleness: SourceStaleness = SourceStaleness()

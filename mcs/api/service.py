@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from policies.api.meta import Count, Model
+from policies.api.meta import Count, Model, Rule
 
 Protocol = Literal["TCP", "UDP", "SCTP"]
 IPFamily = Literal["IPv4", "IPv6"]
 ServiceImportType = Literal["ClusterSetIP", "Headless"]
 Mode = Literal["ClusterSet", "NativeName"]
 KeepLast = Literal["Never", "WhenAllStale"]
+LocalityMode = Literal["Spread", "PreferSameCluster"]
 
 MAX_PORTS = 250
 """How many ports one Service may have here, and so all clusters together under one name."""
@@ -33,6 +34,25 @@ class ServicePort(Model):
     """The application protocol, as the Service says it."""
     port: Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
     """The number that callers use."""
+
+
+class Locality(Model):
+    """Whom callers are sent to, of the endpoints of all clusters."""
+
+    validations = (
+        Rule(
+            "!has(self.minLocal) || self.minLocal == 1 || self.mode == 'PreferSameCluster'",
+            "minLocal is for callers that prefer their own cluster; set mode to PreferSameCluster, or remove "
+            "minLocal",
+            ".minLocal",
+        ),
+    )
+
+    mode: LocalityMode
+    """Spread: all endpoints alike. PreferSameCluster: endpoints of the caller's own cluster, as long as
+    enough of them are ready, else all."""
+    min_local: Annotated[int, Field(ge=1, le=100_000, json_schema_extra={"format": "int32"})] = 1
+    """How many are enough, for each port and IP family."""
 
 
 class ServiceTraits(Model):
@@ -61,3 +81,5 @@ class ServiceTraits(Model):
     name of the Service."""
     adopt_existing: bool = False
     """With NativeName, whether endpoints of other clusters are attached to Services that users made."""
+    locality: Locality | None = None
+    """Whom callers are sent to. Absent, all endpoints alike."""

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from mcs.api.service import MAX_PORTS, KeepLast, Mode, ServiceTraits
+from mcs.api.service import MAX_PORTS, KeepLast, Locality, Mode, ServiceTraits
 from policies.api.meta import (
     AGE,
     ClusterNames,
@@ -48,6 +48,8 @@ class SetPolicy(Model):
     """By which names it is reached, whatever the ServiceExports say."""
     adopt_existing: bool = False
     """Whether Services of users are attached to, whatever the ServiceExports say."""
+    locality: Locality | None = None
+    """Whom callers are sent to, whatever the ServiceExports say. Absent, all endpoints alike."""
     import_to: ClusterNames | None = None
     """The names of the clusters that import it. Absent, all do."""
     ports: Annotated[list[str], Field(max_length=MAX_PORTS)] | None = None

@@ -74,7 +74,7 @@ def _export(
 
 
 _NO_EXPORT: Manifest = {"metadata": {}}
-_OWN = ("labels", "annotations", "ip_families", "mode", "adopt_existing")
+_OWN = ("labels", "annotations", "ip_families", "mode", "adopt_existing", "locality")
 
 
 def _as(said: ServiceTraits, like: ServiceTraits) -> ServiceTraits:

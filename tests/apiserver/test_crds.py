@@ -88,6 +88,13 @@ RULES = {
         {"adoptExisting": True},
         "adoptExisting is for plain names; set mode to NativeName, or remove adoptExisting",
     ),
+    "only who prefers says how many are enough": Case(
+        "MultiClusterService",
+        {"locality": {"mode": "PreferSameCluster", "minLocal": 2}},
+        {"locality": {"mode": "Spread", "minLocal": 2}},
+        "minLocal is for callers that prefer their own cluster; set mode to PreferSameCluster, or remove "
+        "minLocal",
+    ),
     "a toleration ends only for NoExecute": Case(
         PP,
         tolerating(key="a", effect="NoExecute", operator="Exists", tolerationSeconds=5),
