@@ -13,7 +13,7 @@ from typing import NamedTuple
 from mcs.api.service import Locality, ServiceTraits
 from mcs.locality import Slices, by_cluster, by_zone, hints_at_nodes, hints_can_prefer
 from mcs.locals import Locals
-from mcs.names import SOURCE_CLUSTER, Service
+from mcs.names import SERVICE_NAME, SOURCE_CLUSTER, Service
 from mcs.owned import SLICE_LABELS
 from mcs.preference import preferred
 from mcs.slices import Slice
@@ -81,7 +81,7 @@ class Nearness:
         rest = {
             name: piece
             for name, piece in here.items()
-            if name not in planned and piece.source != self._cluster
+            if name not in planned and piece.source != self._cluster and SERVICE_NAME in piece.labels
         }
         behind = {name: _as_called(service, name, each) for name, each in rest.items() if not each.native}
         under = {name: _as_called(service, name, each) for name, each in rest.items() if each.native}
