@@ -15,6 +15,7 @@ from federation.kube.resources import Manifest
 from federation.resources import NODES
 from mcs.names import HEADLESS, MCS_SERVICE, SERVICE_NAME, SOURCE_CLUSTER, native_name, slice_name
 from mcs.resources import ENDPOINT_SLICES, SERVICES
+from tests.apiserver.clients import through_proxy
 from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.importing import World, world_of
 from tests.mcs.kube_proxy import called
@@ -160,3 +161,17 @@ async def test_a_restart_writes_nothing(world: World, prepared: Fleet, zone: str
         assert await running.importer(world.web) is None
         await running.at_rest()
         assert not world.writes
+
+
+async def test_others_are_called_though_the_host_is_away(
+    world: World, proxy: KubeProxy, prepared: Fleet
+) -> None:
+    async with through_proxy(prepared.host) as (way, cable), world.importing(prepared, way) as running:
+        await world.export("m1", "m2", **ADOPTING)
+        await world.slice_with(native_name(f"{world.namespace}-m1-x"), "10.1.0.1")
+        await running.at_rest()
+        assert proxy.calls("web") == HERE
+        cable.cut()
+        await until(lambda: not running.records.connected)
+        await local(world, ready=False)
+        await until(lambda: proxy.calls("web") == THERE and proxy.calls(world.derived) == THERE)
