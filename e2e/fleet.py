@@ -40,7 +40,9 @@ CLEANED = 90.0
 """Seconds in which hundreds of objects of a namespace are gone everywhere."""
 OURS = HOST_LABEL
 """Selects the copies in a member."""
-TEMPLATES = (DEPLOYMENTS, DAEMONSETS, CONFIGMAPS)
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
+TEMPLATES = (DEPLOYMENTS, DAEMONSETS, STATEFUL_SETS, CRON_JOBS, CONFIGMAPS)
 """The kinds that scenarios leave in their namespaces."""
 
 

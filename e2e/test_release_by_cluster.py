@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from e2e.contents import Settings, Shape
-from e2e.fleet import Fleet, binding_of, explained, names
+from e2e.fleet import CRON_JOBS, Fleet, binding_of, explained, names
 from e2e.releases import DONE, ROLLOUTS
-from federation.kube.resources import Manifest, Resource
+from federation.kube.resources import Manifest
 from tests.federated import BINDINGS, CONFIGMAPS, GROUP, OVERRIDES, SERVICES
 
 pytestmark = pytest.mark.timeout(300)
@@ -17,7 +17,6 @@ ONE_BY_ONE = [
     {"updated": 2, "approval": "Manual"},
     {"updated": "100%"},
 ]
-CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
 
 
 async def test_a_content_goes_to_one_cluster_after_the_other_as_each_step_is_approved(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from e2e.fleet import Fleet
+from e2e.fleet import STATEFUL_SETS, Fleet
 from e2e.releases import CRASHES, NEW, NEWER, OLD, Kind, Web, within_bounds
 from e2e.scenarios import (
     HALF_THEN_ALL,
@@ -16,11 +16,9 @@ from e2e.scenarios import (
     is_taken_back_after_a_halt,
     kubectl_waits,
 )
-from federation.kube.resources import Resource
 
 pytestmark = pytest.mark.timeout(300)
 
-STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
 POLICIES = ["OrderedReady", "Parallel"]
 SAMPLED = ["OrderedReady", pytest.param("Parallel", marks=pytest.mark.soak)]
 
