@@ -13,13 +13,12 @@ from contextlib import suppress
 from e2e.estate import Estate
 from e2e.fleet import Fleet, names
 from e2e.imports import Imports
-from e2e.kills import LEASES
 from e2e.network import Network
 from federation.kube.errors import NotFound
+from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest, Resource
-from federation.process import LEASE
 from federation.sandbox.sandbox import CONTROLLER, HOST
-from federation.settings import NAMESPACE
+from federation.settings import LEASE, NAMESPACE
 from mcs.names import MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, derived_service, host_namespace, set_name
 from mcs.resources import (
     CLUSTER_EXPORTS,

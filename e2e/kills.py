@@ -9,12 +9,8 @@ from contextlib import asynccontextmanager
 
 from e2e.fleet import Fleet
 from e2e.pods import Footage
-from federation.kube.resources import Resource
-from federation.process import LEASE
 from federation.sandbox.sandbox import CONTROLLER
-from federation.settings import NAMESPACE
 
-LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 _SEED = 20
 
 
@@ -22,8 +18,6 @@ _SEED = 20
 async def kills_of(fleet: Fleet, footage: Footage, image: str) -> AsyncIterator[list[int]]:
     """kill -9 the controller at some point after pods went to or from an image, again and again for the time
     of a block; how many pods were at the image at each kill.
-
-    Its lease goes with it: else the next one would wait for its end, and most of the time none leads.
     """
     points, over, begun = random.Random(_SEED), asyncio.Event(), footage.now(image)
     kills: list[int] = []
@@ -36,7 +30,6 @@ async def kills_of(fleet: Fleet, footage: Footage, image: str) -> AsyncIterator[
             await asyncio.sleep(points.uniform(0, 0.3))  # anywhere in what follows
             kills.append(footage.now(image))
             fleet.kill_controller()
-            await fleet.host.delete(LEASES, LEASE, NAMESPACE)
             await fleet.start(CONTROLLER)
 
     killing = asyncio.create_task(kill())

@@ -17,13 +17,11 @@ from federation.kube.errors import LeaseLost
 from federation.kube.lease import Lease
 from federation.metrics import Metrics
 from federation.probes import Probes, Ready
-from federation.settings import NAMESPACE, Settings
+from federation.settings import LEASE, NAMESPACE, Settings
 from federation.setup import host_id_of
 from mcs.app import Services
 
 log = logging.getLogger(__name__)
-
-LEASE = "atoll-controller"
 
 
 class Process:

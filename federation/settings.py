@@ -7,6 +7,8 @@ import socket
 from dataclasses import dataclass, field
 
 NAMESPACE = "atoll-system"
+LEASE = "atoll-controller"
+"""The name of the Lease in it whose holder leads."""
 
 
 def identity() -> str:

@@ -24,6 +24,7 @@ from federation.kube.config import from_file
 from federation.kube.errors import ApiError, NotFound
 from federation.members.join import Address, Traits, join
 from federation.resources import CLUSTER
+from federation.sandbox import leadership
 from federation.sandbox.binaries import Report
 from federation.sandbox.certificates import Authority
 from federation.sandbox.errors import StepFailed
@@ -81,6 +82,7 @@ def start_controller(plan: FleetPlan, report: Report) -> None:
     if plan.controller.running() is None:
         report("starting the controller")
         _carry_out(_give_account(plan))
+        _carry_out(_release_lease(plan))
         plan.controller.start(controller_command(plan))
     until = time.monotonic() + _DEADLINE
     while not _leads(plan.metrics_port) or not _listens(plan.webhook_address, plan.webhook_port):
@@ -129,6 +131,11 @@ async def _give_account(plan: FleetPlan) -> None:
         "contexts": [{"name": plan.host, "context": {"cluster": plan.host, "user": ACCOUNT}}],
     }
     write(plan.account, config)
+
+
+async def _release_lease(plan: FleetPlan) -> None:
+    async with Api(await from_file(plan.kubeconfig, plan.host)) as host:
+        await leadership.release(host)
 
 
 async def _join_missing(plan: FleetPlan, report: Report) -> None:

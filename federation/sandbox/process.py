@@ -107,6 +107,14 @@ def _wait(processes: list[psutil.Process], deadline: float) -> list[psutil.Proce
     return alive
 
 
+def runs(pid: int) -> bool:
+    """Whether a process of this machine runs under a pid, whoever started it."""
+    try:
+        return _is_alive(psutil.Process(pid))
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _is_alive(process: psutil.Process) -> bool:
     """Whether a process runs. A zombie does not: its exit status may be taken late, or never."""
     try:
