@@ -52,17 +52,20 @@ class Braking:
         """How often removals of each cluster's endpoints were held."""
         return self._brake.holds
 
-    async def held(self, found: ServiceSet, live: Manifest | None, missing: frozenset[str]) -> Held:
+    async def held(
+        self, found: ServiceSet, live: Manifest | None, missing: frozenset[str], certain: frozenset[str]
+    ) -> Held:
         """Say what stays though it is lost.
 
         :param live: the ServiceImport, if there is one
         :param missing: the clusters that give no sign of life: theirs go at once
+        :param certain: the clusters whose slices go if the host does not have them: of others nothing goes
         """
         service = key_of(found.spec)
         here = self._locals.imported(service)
         remote = {each.name: self._records.slices_of(each.name, service) for each in found.spec.clusters}
         sources = [state.spec for _, state in self._records.sources.items()]
-        lost = lost_by(self._cluster, found.spec, here, remote, sources, missing)
+        lost = lost_by(self._cluster, found.spec, here, remote, sources, missing) & certain
         self._brake.settle(service, {name for name, slices in remote.items() if slices}, lost)
         pauses = {source: await self._pause(source, service, live) for source in sorted(lost)}
         waiting = {source: seconds for source, seconds in pauses.items() if seconds is not None}

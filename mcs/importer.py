@@ -8,8 +8,7 @@ say so: SourceStates decide, not what is absent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 
 from federation.kube.errors import Forbidden, Invalid, NotFound, StatusError
 from federation.kube.events import Events
@@ -17,8 +16,8 @@ from federation.kube.resources import Manifest
 from federation.settings import LOSSES, Losses
 from federation.timestamps import utc_now
 from mcs.api import ServiceSet
-from mcs.api.service import Locality
 from mcs.api.service_set import ServiceSetSpec
+from mcs.attaching import Attaching
 from mcs.belonging import annotation, clusters_of, is_marked, of_set, owned, owner_of, with_ips
 from mcs.braking import Braking
 from mcs.deriving import Deriving
@@ -28,8 +27,8 @@ from mcs.importing import Import, imported, key_of, left_out, leftovers
 from mcs.keeping import last_kept
 from mcs.liveness import State
 from mcs.locals import Locals
-from mcs.names import COMPONENT, SET_REVISION, Service, native_name, slice_name
-from mcs.native import Native, kept, native, refused_shadow
+from mcs.names import COMPONENT, SET_REVISION, Service
+from mcs.native import Native, native, refused_shadow
 from mcs.nearness import Nearness, soonest
 from mcs.outage import last_known
 from mcs.owned import IMPORT, SERVICE
@@ -40,7 +39,7 @@ from mcs.readiness import lacks_sources, status_of
 from mcs.records import Records
 from mcs.resources import ENDPOINT_SLICES, SERVICE_SETS
 from mcs.shadowing import Shadowing
-from mcs.slices import Slice, in_order
+from mcs.slices import Slice
 from mcs.transitions import transitions
 from mcs.withdrawing import Withdrawing
 from mcs.writing import Writer
@@ -68,6 +67,7 @@ class Importer:
         self.braking = Braking(cluster, records, locals_, self._events, losses)
         self._presence = Presence(self._writer)
         self._nearness = Nearness(cluster, locals_)
+        self._attaching = Attaching(cluster, records, locals_, self._writer, self._nearness, self._shadowing)
         self._foreign: set[Service] = set()
 
     async def __call__(self, service: Service) -> float | None:
@@ -160,16 +160,16 @@ class Importer:
         found = last_known(self._cluster, live, self._locals.services.get(service))
         if found is not None:
             await self._track_own(service, live, found)
-        await self._tend(service, locality, ())
+        await self._attaching.tend(service, locality, ())
 
     async def _track_own(self, service: Service, live: Manifest, found: ServiceSetSpec) -> None:
         families = tuple(found.service.ip_families)
         plan = imported(self._cluster, found, families, {}, self._locals.endpoints(service))
         placed = self._nearness.behind_ip(service, found.service, plan.slices)
-        await self._write_slices(service, placed.slices, owner_of(live))
+        await self._attaching.write(service, placed.slices, owner_of(live))
         here = self._locals.imported(service).items()
         own = {name: piece for name, piece in here if piece.source == self._cluster}
-        present = {self._cluster: self._own(service)}
+        present = {self._cluster: self._attaching.own(service)}
         for name in leftovers(self._cluster, found, own, plan.slices, present, ()):
             await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": own[name].uid})
 
@@ -182,7 +182,8 @@ class Importer:
         if not self._nearness.knows_enough(service, locality):
             return _AGAIN
         missing, stale = self._missing(service, found, live)
-        held = await self.braking.held(found, live, missing)
+        said = self._attaching.said(found, missing)
+        held = await self.braking.held(found, live, missing, said.certain)
         plan = self._plan(found, await self._families(), missing)
         if live is None and await self._begins(found, plan):
             return _AFTER_OTHERS
@@ -194,13 +195,13 @@ class Importer:
         live = await self._writer.put(IMPORT, with_ips(sought, derived), live)
         usable = plan.slices if derived is not None or spec.service.type == "Headless" else {}
         behind_ip = self._nearness.behind_ip(service, spec.service, usable)
-        await self._write_slices(service, behind_ip.slices, owner)
+        await self._attaching.write(service, behind_ip.slices, owner)
         under_name, refusal = await self._under_name(found, plan, owner)
         attached = self._nearness.under_name(service, spec.service, under_name.slices)
-        await self._write_slices(service, attached.slices, owner)
+        await self._attaching.write(service, attached.slices, owner)
         planned = {*usable, *under_name.slices}
-        await self._end(found, planned | held.slices, under_name, missing)
-        left = await self._tend(service, locality, planned)
+        await self._attaching.end(found, planned | held.slices, under_name, said)
+        left = await self._attaching.tend(service, locality, planned)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
         await self._presence.put(status, live)
         for news in transitions(live, status):
@@ -225,7 +226,7 @@ class Importer:
             return False  # the ServiceImport is to say why
         live = await self._writer.put(IMPORT, with_ips(of_set(plan.service_import, found), derived), None)
         placed = self._nearness.behind_ip(service, found.spec.service, plan.slices)
-        await self._write_slices(service, placed.slices, owner_of(live))
+        await self._attaching.write(service, placed.slices, owner_of(live))
         return True
 
     def _missing(
@@ -250,13 +251,9 @@ class Importer:
         before = derived["spec"].get("ipFamilies", []) if derived else []
         ordered = sorted(families, key=lambda each: before.index(each) if each in before else 2)
         own = self._locals.endpoints(service)
-        there = {name: each for name, each in self._remote(found).items() if name not in missing}
+        there = {name: each for name, each in self._attaching.remote(found).items() if name not in missing}
         remote = {name: self._held(service, name, slices) for name, slices in there.items()}
         return imported(self._cluster, found.spec, tuple(ordered), remote, own)
-
-    def _remote(self, found: ServiceSet) -> dict[str, Mapping[str, Slice]]:
-        service = key_of(found.spec)
-        return {each.name: self._records.slices_of(each.name, service) for each in found.spec.clusters}
 
     def _held(self, service: Service, source: str, slices: Mapping[str, Slice]) -> Mapping[str, Slice]:
         """Keep the endpoints that a cluster's slices lost, as long as its word does not count."""
@@ -266,35 +263,6 @@ class Importer:
         if found != slices:
             self._records.words.wait(service, [source])
         return found
-
-    def _own(self, service: Service) -> set[str]:
-        """Name the slices that the member's own endpoints are imported by."""
-        return {slice_name(self._cluster, service, name) for name in self._locals.endpoints(service)}
-
-    async def _write_slices(self, service: Service, slices: Mapping[str, Manifest], owner: Manifest) -> None:
-        for name in in_order(slices, self._locals.imported(service)):
-            sought = owned(slices[name], owner)
-            live = self._locals.slices.get((service[0], name))
-            if live is not None and not live.ours and live.owner != owner["uid"]:
-                where = {"key": f"{service[0]}/{name}", "cluster": self._cluster}
-                log.warning("endpointslices %s/%s: not ours, left alone", service[0], name, extra=where)
-                continue
-            if live is not None and live.content["addressType"] != sought["addressType"]:
-                await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": live.uid})
-                live = None
-            await self._writer.put_slice(sought, live)
-
-    async def _tend(
-        self, service: Service, locality: Locality | None, planned: Container[str]
-    ) -> float | None:
-        """Have slices called, or not, that are here without being planned; return when to look again."""
-        left = self._nearness.left(service, locality, planned)
-        for name, sought in left.slices.items():
-            held = self._locals.slices.get((service[0], name))
-            if held is not None:
-                with suppress(NotFound):  # it went meanwhile
-                    await self._writer.put_slice(sought, held)
-        return left.pause
 
     async def _under_name(
         self, found: ServiceSet, plan: Import, owner: Manifest
@@ -314,25 +282,3 @@ class Importer:
                 raise
             return wanted._replace(verdict=refused_shadow(found.spec, error.message)), error
         return wanted, None
-
-    async def _end(
-        self, found: ServiceSet, wanted: set[str], under_name: Native, missing: frozenset[str]
-    ) -> None:
-        """Delete the slices that are known to be over, and the shadow after its own."""
-        service = key_of(found.spec)
-        here = self._locals.imported(service)
-        certain = self._records.certain() | missing
-        stay = kept(self._cluster, found.spec, under_name, here, certain)
-        unwanted = {piece.source for name, piece in here.items() if name not in wanted | stay}
-        self._records.words.wait(service, unwanted - {"", *certain})
-        for name in leftovers(self._cluster, found.spec, here, wanted | stay, self._present(found), certain):
-            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
-        if under_name.shadow is None and not stay:
-            await self._shadowing.remove(service)
-
-    def _present(self, found: ServiceSet) -> dict[str, set[str]]:
-        """Return by cluster the names that its slices have here, wanted or not."""
-        service = key_of(found.spec)
-        names = {cluster: {*slices} for cluster, slices in self._remote(found).items()}
-        names[self._cluster] = self._own(service)
-        return {cluster: each | set(map(native_name, each)) for cluster, each in names.items()}

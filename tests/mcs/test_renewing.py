@@ -17,7 +17,7 @@ async def test_a_sign_of_life_is_put_off_no_longer_than_until_the_next_one_is_du
     cluster = {"metadata": {"name": "m1", "resourceVersion": "1"}, "spec": {}}
     async with Api(Configuration("http://127.0.0.1:1")) as api:
         services = Services(api, staleness=SOON)
-        services._clusters.observe(cluster)
+        services.records.memberships.mirror.observe(cluster)
         renew, queue = services.renew, services.renew.queue
         running = asyncio.create_task(renew.run())
         try:

@@ -194,6 +194,11 @@ class World:
         manifest = {"apiVersion": API_VERSION, "kind": "SourceState", "metadata": metadata, "spec": spec}
         await self.host.apply(SOURCE_STATES, manifest)
 
+    async def word(self, cluster: str) -> None:
+        """Have a cluster say anew that all it exports is on the host."""
+        await self.state(cluster, synced=False)
+        await self.state(cluster, synced=True)
+
     async def forget_states(self) -> None:
         async for page in self.host.api.list(SOURCE_STATES, namespace=NAMESPACE):
             for each in page.items:

@@ -89,6 +89,7 @@ async def test_what_many_services_lose_at_once_stays_until_the_host_was_asked_ag
     await asyncio.gather(*(export(world, name, modes.get(name, "ClusterSet")) for name in names(world)))
     async with world.importing(prepared, losses=SLOW) as running:
         before = await until_imported(world, first, native_name(first), *others)
+        await world.word("m1")
         await running.at_rest()
         await asyncio.gather(
             *(world.host.delete(ENDPOINT_SLICES, name, host_namespace("m1")) for name in names(world))
@@ -100,6 +101,7 @@ async def test_what_many_services_lose_at_once_stays_until_the_host_was_asked_ag
         await running.at_rest()
         assert await imported(world) == before
     async with world.importing(prepared, losses=QUICK) as running:
+        await world.word("m1")
         left = await until_imported(world, first, native_name(first))
         assert left.items() <= before.items()
         assert running.importer.braking.holds == {"m1": 1}

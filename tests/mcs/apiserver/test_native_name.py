@@ -226,6 +226,7 @@ async def test_who_takes_the_shadow_over_has_it_with_the_endpoints(world: World,
         assert mine["metadata"]["annotations"][ADOPT_EXISTING] == "true"
         assert world.writes["PATCH services"] == 1
         await world.slice_with(attached(world), "10.1.0.1")
+        await world.word("m1")
         await world.unexport()
         await world.gone(attached(world))
         assert await web(world) == mine
@@ -239,7 +240,8 @@ async def test_who_takes_it_over_as_the_last_export_ends_keeps_it(world: World, 
         await running.at_rest()
     uid = (await users_service(world))["metadata"]["uid"]
     await world.unexport()
-    async with world.importing(fleet) as running:
+    async with world.importing(fleet):
+        await world.word("m1")
         await world.member.until(SERVICE_IMPORTS, "web", world.namespace, lambda live: live is None)
         mine = await web(world)
         assert mine is not None
