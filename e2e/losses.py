@@ -41,5 +41,4 @@ async def _set_up_again(fleet: Fleet) -> None:
     await asyncio.to_thread(fleet.sandbox.up, len(fleet.members), Role.API_ONLY, "binaries")
 
 
-MENU: Menu = {store_is_lost: 4}
-RESTORED: Menu = {store_is_restored: 4}
+MENU: Menu = {store_is_lost: 4, store_is_restored: 4}
