@@ -98,19 +98,23 @@ class Attaching:
                     await self._writer.put_slice(sought, held)
         return left.pause
 
-    async def end(self, found: ServiceSet, wanted: Container[str], under_name: Native, said: Said) -> None:
+    async def end(
+        self, found: ServiceSet, wanted: Container[str], under_name: Native, said: Said
+    ) -> float | None:
         """Delete the slices that are known to be over, and the shadow after its own.
 
-        One that came back on the host since it was `said` stays as well.
+        One that came back on the host since it was `said` stays as well. Return when to look again.
         """
         service, now = key_of(found.spec), self._present(found)
         here = self._locals.imported(service)
         stay = kept(self._cluster, found.spec, under_name, here, said.certain)
         due = {name: piece for name, piece in here.items() if name not in wanted and name not in stay}
-        self._records.words.wait(service, {piece.source for piece in due.values()} - {"", *said.certain})
+        unsaid = {piece.source for piece in due.values()} - {"", *said.certain}
+        self._records.words.wait(service, unsaid)
         back = {name for cluster, names in now.items() for name in names - said.present.get(cluster, set())}
         planned = here.keys() - (due.keys() - back)
         for name in leftovers(self._cluster, found.spec, here, planned, said.present, said.certain):
             await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
         if under_name.shadow is None and not stay:
             await self._shadowing.remove(service)
+        return None if unsaid.isdisjoint(self._records.certain()) else 0.0

@@ -200,7 +200,7 @@ class Importer:
         attached = self._nearness.under_name(service, spec.service, under_name.slices)
         await self._attaching.write(service, attached.slices, owner)
         planned = {*usable, *under_name.slices}
-        await self._attaching.end(found, planned | held.slices, under_name, said)
+        again = await self._attaching.end(found, planned | held.slices, under_name, said)
         left = await self._attaching.tend(service, locality, planned)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
         await self._presence.put(status, live)
@@ -209,7 +209,7 @@ class Importer:
         if failure := failure or refusal:
             raise failure
         unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
-        return soonest(unproven, held.pause, behind_ip.pause, attached.pause, left)
+        return soonest(again, unproven, held.pause, behind_ip.pause, attached.pause, left)
 
     async def _begins(self, found: ServiceSet, plan: Import) -> bool:
         """Bring what callers need where nothing is yet; say whether it could be done.
