@@ -19,19 +19,21 @@ from mcs.names import (
 )
 from mcs.resources import ENDPOINT_SLICES, SERVICE_SETS
 from policies.api.meta import API_VERSION
-from tests.federated import eventually
+from tests.federated import NAMESPACES, eventually
 from tests.federation.kube.scripted import until
 from tests.mcs.apiserver.importing import World
 from tests.mcs.imports import content, service_set
 from tests.servers import Fleet
 
+SOURCE = "m4"
+"""Nobody else exports from it: what other tests leave in m2 does not count."""
 MANY = BELIEVED + 2
 SLOW = Losses(gather=300, window=300, hold=300)
 QUICK = Losses(gather=1, window=300, hold=0.5)
 
 
 def names(world: World) -> list[str]:
-    """The slices of m1, each of a Service, with the same names on the host and in m2."""
+    """The slices of m4, each of a Service, with the same names on the host and in m2."""
     return [f"{world.namespace}-{number}" for number in range(MANY)]
 
 
@@ -39,17 +41,17 @@ async def put_slice(world: World, name: str) -> None:
     labels = {
         MANAGED_BY: CONTROLLER,
         MCS_SERVICE: name,
-        SOURCE_CLUSTER: "m1",
+        SOURCE_CLUSTER: SOURCE,
         SERVICE_NAMESPACE: world.namespace,
     }
-    metadata = {"namespace": host_namespace("m1"), "name": name, "labels": labels}
+    metadata = {"namespace": host_namespace(SOURCE), "name": name, "labels": labels}
     manifest = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
     await world.host.apply(ENDPOINT_SLICES, manifest | content("10.1.0.1"))
 
 
 async def export(world: World, name: str, mode: str) -> None:
-    """Have m1 export a Service of a name."""
-    found = service_set("m1", namespace=world.namespace, type="Headless", mode=mode)
+    """Have m4 export a Service of a name."""
+    found = service_set(SOURCE, namespace=world.namespace, type="Headless", mode=mode)
     manifest = {
         "apiVersion": API_VERSION,
         "kind": "ServiceSet",
@@ -83,25 +85,27 @@ async def test_what_many_services_lose_at_once_stays_until_the_host_was_asked_ag
     world: World, prepared: Fleet
 ) -> None:
     """The first one is under its plain name, too, and is put back. The importer begins anew in between."""
-    await world.state("m1", synced=True)
+    metadata = {"name": host_namespace(SOURCE)}
+    await world.host.apply(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+    await world.state(SOURCE, synced=True)
     first, *others = names(world)
     modes = {first: "NativeName"}
     await asyncio.gather(*(export(world, name, modes.get(name, "ClusterSet")) for name in names(world)))
     async with world.importing(prepared, losses=SLOW) as running:
         before = await until_imported(world, first, native_name(first), *others)
-        await world.word("m1")
+        await world.word(SOURCE)
         await running.at_rest()
         await asyncio.gather(
-            *(world.host.delete(ENDPOINT_SLICES, name, host_namespace("m1")) for name in names(world))
+            *(world.host.delete(ENDPOINT_SLICES, name, host_namespace(SOURCE)) for name in names(world))
         )
         await world.until_told("Warning EndpointsHeld")
-        assert running.importer.braking.holds == {"m1": 1}
+        assert running.importer.braking.holds == {SOURCE: 1}
         await put_slice(world, first)
-        await until(lambda: bool(running.records.slices_of("m1", (world.namespace, first))))
+        await until(lambda: bool(running.records.slices_of(SOURCE, (world.namespace, first))))
         await running.at_rest()
         assert await imported(world) == before
     async with world.importing(prepared, losses=QUICK) as running:
-        await world.word("m1")
+        await world.word(SOURCE)
         left = await until_imported(world, first, native_name(first))
         assert left.items() <= before.items()
-        assert running.importer.braking.holds == {"m1": 1}
+        assert running.importer.braking.holds == {SOURCE: 1}
