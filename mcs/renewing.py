@@ -62,9 +62,8 @@ class Renewing:
 
     async def _renew(self, cluster: str) -> None:
         lease, version = self._lease(cluster), self._leases.version(cluster)
-        if version is None or not self._whole(cluster):
-            await self._give_sign(cluster, lease)
-        elif not await self._give_word(cluster, lease, version):
+        whole = version is not None and self._whole(cluster)
+        if not (whole and await self._give_word(cluster, lease, version or "")):
             self._compare(cluster, await self._give_sign(cluster, lease))
 
     async def _give_word(self, cluster: str, lease: Manifest, version: str) -> bool:
@@ -86,11 +85,12 @@ class Renewing:
     def _compare(self, cluster: str, lease: Manifest | None) -> None:
         """Where the Lease has another word than the one that was given last, the host's store was replaced.
 
-        Else it was renewed by an agent that stands by.
+        That is looked at with every sign: after it, the mirror has the Lease as it is now, and tells nothing.
         """
-        word = self._words.pop(cluster, None)
+        word = self._words.get(cluster)
         if word is None or (lease is not None and _annotations(lease).get(WHOLE_TIME) == word):
             return
+        del self._words[cluster]
         log.warning(
             "the host has an older Lease of cluster %s than it had: what that exports is compared anew",
             cluster, extra={"cluster": cluster},
