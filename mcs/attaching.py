@@ -25,12 +25,17 @@ from mcs.writing import Writer
 
 log = logging.getLogger(__name__)
 
+_AGAIN = 0.5
+"""Seconds until the next look when the mirrors of the host do not fit together yet."""
+
 
 class Said(NamedTuple):
     """What the host said at one moment of the slices of a Service. What comes to be known while others are
     written is for the next look: nothing goes that this one has not thought about.
     """
 
+    missing: frozenset[str]
+    """The clusters to do without."""
     certain: frozenset[str]
     """The clusters of which what is not on the host is known to be gone."""
     present: dict[str, set[str]]
@@ -66,7 +71,7 @@ class Attaching:
 
         :param missing: the clusters to do without, certainly
         """
-        return Said(self._records.certain() | missing, self._present(found))
+        return Said(missing, self._records.certain() | missing, self._present(found))
 
     def _present(self, found: ServiceSet) -> dict[str, set[str]]:
         names = {cluster: {*slices} for cluster, slices in self.remote(found).items()}
@@ -113,8 +118,22 @@ class Attaching:
         self._records.words.wait(service, unsaid)
         back = {name for cluster, names in now.items() for name in names - said.present.get(cluster, set())}
         planned = here.keys() - (due.keys() - back)
+        known = {*said.missing, *self._records.left(), ""}
         for name in leftovers(self._cluster, found.spec, here, planned, said.present, said.certain):
-            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": here[name].uid})
+            piece = here[name]
+            if piece.source not in known and await self._is_on_host(found, name, piece, said):
+                unsaid.add(piece.source)
+                continue
+            await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": piece.uid})
         if under_name.shadow is None and not stay:
             await self._shadowing.remove(service)
-        return None if unsaid.isdisjoint(self._records.certain()) else 0.0
+        return None if unsaid.isdisjoint(self._records.certain()) else _AGAIN
+
+    async def _is_on_host(self, found: ServiceSet, name: str, piece: Slice, said: Said) -> bool:
+        """Whether the host has a slice that no mirror has, or that no ServiceSet accounts for yet."""
+        there, own = name in said.present.get(piece.source, ()), piece.source == self._cluster
+        exported = piece.source in {each.name for each in found.spec.clusters}
+        if (exported and there) or (own and not there):  # not for its ports, or seen here itself
+            return False
+        original = name.removesuffix("-n") if piece.native else name
+        return await self._records.has(ENDPOINT_SLICES, piece.source, original)

@@ -114,6 +114,8 @@ class Importer:
             return await self._import(found, live) if found.spec.clusters else None
         self.braking.forget(service)
         if found is not None or self._withdrawing.is_over(service, live):
+            if found is None and not await self._withdrawing.is_confirmed(service, live):
+                return _AGAIN
             await self._withdrawing.remove(service, live)
             self._nearness.forget(service)
         return None

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from federation.kube.api import Api
+from federation.kube.errors import NotFound
 from federation.kube.informer import Informer
-from federation.kube.resources import Key
+from federation.kube.resources import Key, Resource
 from federation.settings import NAMESPACE, STALENESS, Staleness
 from mcs.api import ClusterExport, MultiClusterService, ServiceSet, SourceState
 from mcs.groups import Groups
@@ -114,6 +115,17 @@ class Records(Mirrored):
         found = (self.exports.get(key) for key in self._exports_of[service])
         return [export for export in found if export is not None]
 
+    async def has(self, resource: Resource, cluster: str, name: str) -> bool:
+        """Ask the host itself whether there is something of a cluster.
+
+        Each mirror has a watch of its own: a cluster's word may be here before what it wrote ahead of that.
+        """
+        try:
+            await self.api.get(resource, name, host_namespace(cluster), metadata_only=True)
+        except NotFound:
+            return False
+        return True
+
     def slices_of(self, cluster: str, service: Service) -> dict[str, Slice]:
         """Return the slices that a cluster exports for a Service, by name."""
         found = ((key[1], self.slices.get(key)) for key in self._slices_of[cluster, service])
@@ -145,6 +157,10 @@ class Records(Mirrored):
         """Whether what a cluster has not on the host is known not to be exported there."""
         state = self.source(cluster)
         return state is not None and (state.spec.synced or state.spec.left)
+
+    def left(self) -> frozenset[str]:
+        """Return the clusters that left."""
+        return frozenset(state.spec.cluster for _, state in self.sources.items() if state.spec.left)
 
     def certain(self) -> frozenset[str]:
         """Return the clusters of which what is not here is known to be gone."""
