@@ -47,6 +47,7 @@ class Market:
         await self._far_away()
         await self._templates()
         await self._of_members()
+        await self._imported("solo", bool)  # known as m1's export, it may be had under its plain name
         native = named(MULTI_CLUSTER_SERVICES, "solo", self.namespace, spec={"mode": "NativeName"})
         await self.fleet.host.apply(MULTI_CLUSTER_SERVICES, native)
         await asyncio.gather(
