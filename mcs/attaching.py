@@ -110,18 +110,16 @@ class Attaching:
 
         One that came back on the host since it was `said` stays as well. Return when to look again.
         """
-        service, now = key_of(found.spec), self._present(found)
+        service = key_of(found.spec)
         here = self._locals.imported(service)
         stay = kept(self._cluster, found.spec, under_name, here, said.certain)
         due = {name: piece for name, piece in here.items() if name not in wanted and name not in stay}
         unsaid = {piece.source for piece in due.values()} - {"", *said.certain}
         self._records.words.wait(service, unsaid)
-        back = {name for cluster, names in now.items() for name in names - said.present.get(cluster, set())}
-        planned = here.keys() - (due.keys() - back)
         known = {*said.missing, *self._records.left(), ""}
-        for name in leftovers(self._cluster, found.spec, here, planned, said.present, said.certain):
-            piece = here[name]
-            if piece.source not in known and await self._is_on_host(found, name, piece, said):
+        for name in leftovers(self._cluster, found.spec, due, frozenset(), said.present, said.certain):
+            piece = due[name]
+            if piece.source not in known and await self._is_there(found, name, piece, said):
                 unsaid.add(piece.source)
                 continue
             await self._writer.delete(ENDPOINT_SLICES, service[0], {"name": name, "uid": piece.uid})
@@ -129,11 +127,12 @@ class Attaching:
             await self._shadowing.remove(service)
         return None if unsaid.isdisjoint(self._records.certain()) else _AGAIN
 
-    async def _is_on_host(self, found: ServiceSet, name: str, piece: Slice, said: Said) -> bool:
-        """Whether the host has a slice that no mirror has, or that no ServiceSet accounts for yet."""
-        there, own = name in said.present.get(piece.source, ()), piece.source == self._cluster
-        exported = piece.source in {each.name for each in found.spec.clusters}
-        if (exported and there) or (own and not there):  # not for its ports, or seen here itself
-            return False
+    async def _is_there(self, found: ServiceSet, name: str, piece: Slice, said: Said) -> bool:
+        """Whether there is a slice that was not `said`, or that no ServiceSet accounts for yet."""
+        if name in said.present.get(piece.source, ()):
+            if piece.source in {each.name for each in found.spec.clusters}:
+                return False  # its ports or its family keep it out
+        elif piece.source == self._cluster:
+            return name in self.own(key_of(found.spec))
         original = name.removesuffix("-n") if piece.native else name
         return await self._records.has(ENDPOINT_SLICES, piece.source, original)

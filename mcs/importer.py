@@ -185,7 +185,7 @@ class Importer:
             return _AGAIN
         missing, stale = self._missing(service, found, live)
         said = self._attaching.said(found, missing)
-        held = await self.braking.held(found, live, missing, said.certain)
+        braked = await self.braking.held(found, live, missing, said.certain)
         plan = self._plan(found, await self._families(), missing)
         if live is None and await self._begins(found, plan):
             return _AFTER_OTHERS
@@ -202,7 +202,7 @@ class Importer:
         attached = self._nearness.under_name(service, spec.service, under_name.slices)
         await self._attaching.write(service, attached.slices, owner)
         planned = {*usable, *under_name.slices}
-        again = await self._attaching.end(found, planned | held.slices, under_name, said)
+        again = await self._attaching.end(found, planned | braked.slices, under_name, said)
         left = await self._attaching.tend(service, locality, planned)
         status = status_of(spec, live, readiness, missing, utc_now(), under_name.verdict, stale)
         await self._presence.put(status, live)
@@ -211,7 +211,7 @@ class Importer:
         if failure := failure or refusal:
             raise failure
         unproven = _UNPROVEN if any(self._state(each) is State.NEW for each in missing) else None
-        return soonest(again, unproven, held.pause, behind_ip.pause, attached.pause, left)
+        return soonest(again, unproven, braked.pause, behind_ip.pause, attached.pause, left)
 
     async def _begins(self, found: ServiceSet, plan: Import) -> bool:
         """Bring what callers need where nothing is yet; say whether it could be done.
