@@ -19,9 +19,10 @@ from policies.api.binding import TargetCluster
 from policies.api.meta import Manifest
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
+from policies.filters import Clusters
 from policies.matching import governing
 from policies.overriders import Override, overrides_for
-from policies.placement import Workload, place, unsupported_fields
+from policies.placement import Present, Workload, place, unsupported_fields
 from policies.rendering import Rendered, prune, render
 
 _YAML = Yaml()
@@ -82,8 +83,8 @@ class ServiceFacts:
         if unsupported_fields(policy.spec):
             return {target.name for target in previous}
         workload = Workload(ref.resource.api_version, ref.resource.kind, None, "")
-        clusters = [cluster for _, cluster in self._host.clusters.items()]
-        decision = place(workload, policy.spec.placement, clusters, previous)
+        clusters = Clusters(cluster for _, cluster in self._host.clusters.items())
+        decision = place(workload, policy.spec.placement, clusters, Present(previous))
         return {target.name for target in decision.clusters}
 
     def rendered(

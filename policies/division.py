@@ -1,13 +1,14 @@
 """Division: a number of replicas to `{cluster: n}`.
 
 Webster's method (Sainte-Laguë): the fairest division by weights in whole numbers, and one that never takes a
-replica from a cluster because the total grew.
+replica from a cluster because the total grew. By fixed weights the division is made afresh each time; by
+capacity it remembers what was there, so that what runs is not moved about.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 
@@ -34,6 +35,94 @@ def webster(total: int, weights: Mapping[str, int], uid: str = "") -> dict[str, 
         seats[name] += 1
         heapq.heapreplace(queue, _bid(name, weights[name], seats[name], place[name]))
     return seats
+
+
+def divide(
+    total: int,
+    free: Mapping[str, int],
+    previous: Mapping[str, int],
+    *,
+    aggregated: bool = False,
+    rebalance: bool = False,
+    uid: str = "",
+) -> dict[str, int] | None:
+    """Divide a total by capacity; only the difference to what was there is placed or taken away.
+
+    :param free: how many replicas each cluster can take beside those it has. Its names are the candidates.
+    :param previous: how many each has; what is no candidate does not count.
+    :param aggregated: as few clusters as can hold the difference, the largest first, rather than all of them.
+    :param rebalance: divide the whole total afresh, by what each cluster could hold in all.
+    :return: a number for every candidate, or None when they can't hold the total.
+    """
+    held = {name: previous.get(name, 0) for name in sorted(free)}
+    got, kept = sum(held.values()), dict[str, int]()
+    if rebalance:
+        target, weights = total, {name: free[name] + held[name] for name in free}
+    elif got == total:
+        return held
+    elif got > total:
+        target, weights = total, held
+    else:
+        target, weights, kept = total - got, dict(free), held
+    if sum(weights.values()) < target:
+        return None
+    if aggregated:
+        weights = _fewest(target, weights, kept)
+    shares = webster(target, weights, uid)
+    return {name: kept.get(name, 0) + shares.get(name, 0) for name in sorted(free)}
+
+
+def _fewest(target: int, weights: Mapping[str, int], kept: Mapping[str, int]) -> dict[str, int]:
+    """Return the fewest clusters that can hold the target: those in use first, then the largest."""
+    order = sorted(weights, key=lambda name: (not kept.get(name, 0), -weights[name], name))
+    chosen: dict[str, int] = {}
+    for name in order:
+        if sum(chosen.values()) >= target:
+            break
+        chosen[name] = weights[name]
+    return chosen
+
+
+def divide_by_tiers(
+    total: int,
+    tiers: Sequence[Mapping[str, int]],
+    previous: Mapping[str, int],
+    *,
+    aggregated: bool = False,
+    rebalance: bool = False,
+    uid: str = "",
+) -> dict[str, int] | None:
+    """Divide a total over tiers of clusters: each is filled before the next, and the last is emptied first.
+
+    :param tiers: what each cluster of a tier can take beside those it has, as in `divide`; no cluster is in
+        two of them.
+    :return: a number for every cluster of every tier, or None when they can't hold the total.
+    """
+    held = [sum(previous.get(name, 0) for name in tier) for tier in tiers]
+    room = [sum(tier.values()) for tier in tiers]
+    if rebalance:
+        budgets = _filled(total, [had + free for had, free in zip(held, room, strict=True)])
+    elif sum(held) >= total:
+        budgets = _filled(total, held)
+    else:
+        more = _filled(total - sum(held), room)
+        budgets = [had + new for had, new in zip(held, more, strict=True)]
+    if sum(budgets) < total:
+        return None
+    shares: dict[str, int] = {}
+    for tier, budget in zip(tiers, budgets, strict=True):
+        share = divide(budget, tier, previous, aggregated=aggregated, rebalance=rebalance, uid=uid)
+        shares |= share or {}  # a budget is never more than its tier holds
+    return dict(sorted(shares.items()))
+
+
+def _filled(total: int, sizes: Sequence[int]) -> list[int]:
+    """Fill vessels of these sizes one after the other."""
+    filled = []
+    for size in sizes:
+        filled.append(min(total, size))
+        total -= filled[-1]
+    return filled
 
 
 def _bid(name: str, weight: int, seats: int, place: int) -> tuple[Fraction, int, int, str]:

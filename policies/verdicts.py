@@ -75,13 +75,67 @@ def leaving(cluster: str) -> Rejection:
     return Rejection("Leaving", f"cluster {cluster} {one}", cluster, one, many, 3)
 
 
-def no_cluster_fit(total: int, rejections: Iterable[Rejection], *, kept: bool) -> Verdict:
-    """Count the reasons as kube-scheduler does; `kept` says that the present placement stays in force."""
+def evicting(cluster: str) -> Rejection:
+    one, many = "is being evicted from", "are being evicted from"
+    return Rejection("Evicting", f"cluster {cluster} {one}", cluster, one, many, 4)
+
+
+def no_topology(cluster: str, topology: str) -> Rejection:
+    text = f"no {topology}"
+    return Rejection("NoTopology", f"cluster {cluster} has {text}", cluster, f"has {text}", f"have {text}", 5)
+
+
+def apart_from_its_group(cluster: str) -> Rejection:
+    text = "none of the workloads it must be with"
+    return Rejection(
+        "WorkloadAffinity", f"cluster {cluster} has {text}", cluster, f"has {text}", f"have {text}", 6
+    )
+
+
+def with_its_rivals(cluster: str) -> Rejection:
+    text = "a workload it must not be with"
+    return Rejection(
+        "WorkloadAntiAffinity", f"cluster {cluster} has {text}", cluster, f"has {text}", f"have {text}", 7
+    )
+
+
+def capacity_unknown(cluster: str) -> Rejection:
+    text = "not tell its capacity"
+    return Rejection(
+        "CapacityUnknown", f"cluster {cluster} does {text}", cluster, f"does {text}", f"do {text}", 8
+    )
+
+
+def too_few(what: str, wanted: int, found: int) -> Verdict:
+    """Say which spread constraint, or which number of replicas, the clusters that fit can't meet."""
+    if what == "replica":
+        message = f"{wanted} replicas do not fit: the clusters to choose from can hold {found}"
+    else:
+        groups = (
+            f"{what}s" if what in ("cluster", "region", "zone", "provider") else f"values of label {what}"
+        )
+        message = f"spreadConstraints ask for {wanted} {groups}, and those that fit are {found}"
+    return Verdict("Unschedulable", message)
+
+
+def kept(verdict: Verdict) -> Verdict:
+    """Say that nothing moves for it."""
+    return Verdict(verdict.reason, f"{verdict.message}; the present placement is kept")
+
+
+def none_of_the_groups(verdicts: Sequence[tuple[str, Verdict]]) -> Verdict:
+    """Say of each group of clusterAffinities why it is not used; the reason is that of the first."""
+    said = "; ".join(f"{name}: {verdict.message}" for name, verdict in verdicts)
+    return Verdict(verdicts[0][1].reason, f"no group of clusterAffinities fits: {said}")
+
+
+def no_cluster_fit(total: int, rejections: Iterable[Rejection]) -> Verdict:
+    """Count the reasons as kube-scheduler does."""
     counts = Counter((rejection.rank, rejection.one, rejection.many) for rejection in rejections)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     reasons = ", ".join(f"{n} {one if n == 1 else many}" for (_, one, many), n in ordered)
     message = f"0/{total} clusters fit: {reasons}" if total else "0/0 clusters fit: no cluster has joined"
-    return Verdict("NoClusterFit", f"{message}; the present placement is kept" if kept else message)
+    return Verdict("NoClusterFit", message)
 
 
 def deletions_held(count: int) -> Verdict:

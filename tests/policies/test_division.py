@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.division import webster
+from policies.division import divide, divide_by_tiers, webster
 
 WEIGHTS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 300), min_size=1)
 UIDS = st.sampled_from(["", "uid-1", "uid-2", "6f1c9c57-8f1a-4f0e-b7a8-3f2f3c8f3d10"])
@@ -127,3 +127,143 @@ def test_only_ratios_of_weights_count(total: int, weights: dict[str, int], facto
 
 def test_weights_that_floating_point_can_not_tell_apart_are_told_apart() -> None:
     assert webster(1, {"a": 2**60, "b": 2**60 + 1}) == {"a": 0, "b": 1}
+
+
+def named(counts: tuple[int | None, ...]) -> dict[str, int]:
+    """Of m1, m2, ...; None is a cluster that is no candidate."""
+    return {f"m{n}": count for n, count in enumerate(counts, start=1) if count is not None}
+
+
+@pytest.mark.parametrize(
+    ("total", "previous", "free", "shares"),
+    [
+        (12, (0, 0, 0), (18, 12, 6), (6, 4, 2)),
+        (12, (0, 0, 0), (20, 12, 6), (6, 4, 2)),
+        (12, (0, 0, 0), (6, 12, 6), (3, 6, 3)),
+        (12, (0, 0, 0), (6, 8, 10), (3, 4, 5)),
+        (12, (0, 0, 0), (8, 8, 10), (4, 4, 4)),
+        (12, (0, 0, 0), (3, 3, 3), None),
+        (6, (2, 4, 6), (9, 9, 9), (1, 2, 3)),
+        (24, (2, 4, 6), (10, 10, 10), (6, 8, 10)),
+        (24, (2, 4, 6), (1, 1, 1), None),
+        (12, (6, 0, 6), (3, 3, None), (9, 3)),
+        (12, (2, 4, 6), (0, 0, 0), (2, 4, 6)),
+        (0, (2, 4, 6), (1, 1, 1), (0, 0, 0)),
+    ],
+)
+def test_golden_by_capacity(
+    total: int, previous: tuple[int, ...], free: tuple[int | None, ...], shares: tuple[int, ...] | None
+) -> None:
+    expected = None if shares is None else named(shares)
+    assert divide(total, named(free), named(previous)) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "previous", "free", "shares"),
+    [
+        (12, (0, 0, 0), (3, 3, 3), None),
+        (12, (0, 0, 0), (6, 8, 10), (0, 5, 7)),
+        (12, (0, 0, 0), (12, 8, 10), (12, 0, 0)),
+        (12, (0, 0, 0), (6, 6, 6), (6, 6, 0)),
+        (6, (4, 8), (9, 9), (0, 6)),
+        (8, (4, 8), (9, 9), (0, 8)),
+        (24, (4, 8, 0), (4, 6, 8), (7, 12, 5)),
+        (24, (4, 8, 0), (6, 6, 20), (10, 14, 0)),
+        (24, (4, 8, 0, 0), (4, None, 8, 12), {"m1": 7, "m3": 7, "m4": 10}),
+    ],
+)
+def test_golden_aggregated(
+    total: int,
+    previous: tuple[int, ...],
+    free: tuple[int | None, ...],
+    shares: tuple[int, ...] | dict[str, int] | None,
+) -> None:
+    expected = named(shares) if isinstance(shares, tuple) else shares
+    assert divide(total, named(free), named(previous), aggregated=True) == expected
+
+
+def test_golden_rebalanced() -> None:
+    previous, free = named((6, 6, 0)), named((6, 6, 24))
+    assert divide(12, free, previous, rebalance=True) == named((3, 3, 6))
+    assert divide(12, free, previous, rebalance=True, aggregated=True) == named((0, 0, 12))
+
+
+SIZES = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 20), min_size=1)
+
+
+@given(st.integers(0, 80), SIZES, SIZES, st.booleans(), st.booleans(), UIDS)
+def test_by_capacity_everything_is_placed_where_it_fits_or_nothing_is(
+    total: int, free: dict[str, int], previous: dict[str, int], aggregated: bool, rebalance: bool, uid: str
+) -> None:
+    shares = divide(total, free, previous, aggregated=aggregated, rebalance=rebalance, uid=uid)
+    held = {name: previous.get(name, 0) for name in free}
+    if shares is None:
+        assert total > sum(free.values()) + sum(held.values())
+        return
+    assert sum(shares.values()) == total
+    assert list(shares) == sorted(free)
+    assert all(0 <= share <= held[name] + free[name] for name, share in shares.items())
+
+
+@given(st.integers(0, 80), SIZES, SIZES, st.booleans(), UIDS)
+def test_what_is_placed_by_capacity_stays(
+    total: int, free: dict[str, int], previous: dict[str, int], aggregated: bool, uid: str
+) -> None:
+    shares = divide(total, free, previous, aggregated=aggregated, uid=uid)
+    if shares is None:
+        return
+    grown = sum(previous.get(name, 0) for name in free) <= total
+    for name, share in shares.items():
+        assert share >= previous.get(name, 0) if grown else share <= previous.get(name, 0)
+    left = {name: max(0, room - shares[name] + previous.get(name, 0)) for name, room in free.items()}
+    assert divide(total, left, shares, aggregated=aggregated, uid=uid) == shares
+
+
+@given(st.integers(1, 40), st.dictionaries(st.sampled_from("abcd"), st.integers(0, 12), min_size=1))
+def test_aggregated_uses_as_few_clusters_as_any_placement_could(total: int, free: dict[str, int]) -> None:
+    shares = divide(total, free, {}, aggregated=True)
+    if shares is None:
+        return
+    sizes = sorted(free.values(), reverse=True)
+    fewest = next(count for count in range(len(sizes) + 1) if sum(sizes[:count]) >= total)
+    assert sum(1 for share in shares.values() if share) <= fewest
+
+
+def test_a_tier_is_filled_before_the_next_and_the_last_is_emptied_first() -> None:
+    tiers = [{"a": 6, "b": 6}, {"c": 8}]
+    assert divide_by_tiers(10, tiers, {}) == {"a": 5, "b": 5, "c": 0}
+    assert divide_by_tiers(16, tiers, {}) == {"a": 6, "b": 6, "c": 4}
+    assert divide_by_tiers(21, tiers, {}) is None
+    full = [{"a": 0, "b": 0}, {"c": 4}]
+    assert divide_by_tiers(18, full, {"a": 6, "b": 6, "c": 4}) == {"a": 6, "b": 6, "c": 6}
+    assert divide_by_tiers(13, full, {"a": 6, "b": 6, "c": 4}) == {"a": 6, "b": 6, "c": 1}
+    assert divide_by_tiers(6, full, {"a": 6, "b": 6, "c": 4}) == {"a": 3, "b": 3, "c": 0}
+
+
+def test_room_in_an_earlier_tier_is_used_when_more_is_placed_or_on_request() -> None:
+    tiers, previous = [{"a": 5}, {"b": 5}], {"a": 1, "b": 3}
+    assert divide_by_tiers(4, tiers, previous) == previous
+    assert divide_by_tiers(6, tiers, previous) == {"a": 3, "b": 3}
+    assert divide_by_tiers(6, tiers, previous, rebalance=True) == {"a": 6, "b": 0}
+
+
+@given(st.integers(0, 60), SIZES, SIZES, SIZES, st.booleans(), st.booleans())
+def test_tiers_lose_no_replica_and_overfill_no_cluster(
+    total: int,
+    first: dict[str, int],
+    second: dict[str, int],
+    previous: dict[str, int],
+    aggregated: bool,
+    rebalance: bool,
+) -> None:
+    second = {name: room for name, room in second.items() if name not in first}
+    shares = divide_by_tiers(total, [first, second], previous, aggregated=aggregated, rebalance=rebalance)
+    free = first | second
+    held = {name: previous.get(name, 0) for name in free}
+    if shares is None:
+        assert total > sum(free.values()) + sum(held.values())
+        return
+    assert sum(shares.values()) == total
+    assert all(0 <= share <= held[name] + free[name] for name, share in shares.items())
+    if rebalance and any(shares[name] for name in second):
+        assert all(shares[name] == held[name] + free[name] for name in first)

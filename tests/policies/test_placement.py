@@ -11,11 +11,20 @@ from hypothesis import strategies as st
 from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.propagation import Placement
-from policies.placement import Decision, Workload, completions, place, unsupported_fields
+from policies.placement import (
+    Decision,
+    Present,
+    Workload,
+    completions,
+    place,
+    unsupported_fields,
+)
+from policies.verdicts import Verdict, affinity_mismatch
 from tests.policies.examples import cluster, clusters, divided, placement, pp, targets
 
 MAINTENANCE = {"key": "maintenance", "effect": "NoSchedule"}
 EVERYWHERE = placement()
+NEW = Present()
 
 
 def web(replicas: int | None = 12, uid: str = "") -> Workload:
@@ -27,13 +36,13 @@ def replicas(decision: Decision) -> dict[str, int | None]:
 
 
 def test_without_terms_every_cluster_gets_all_replicas() -> None:
-    decision = place(web(3), EVERYWHERE, clusters("m2", "m1"), [])
-    assert decision == (targets(m1=3, m2=3), None, {})
+    decision = place(web(3), EVERYWHERE, clusters("m2", "m1"), NEW)
+    assert decision == Decision(targets(m1=3, m2=3), None, {})
 
 
 def test_a_kind_without_replicas_goes_to_every_selected_cluster() -> None:
     for each in (EVERYWHERE, divided({"m1": 2, "m2": 1}), divided({"m1": 1})):
-        assert place(web(None), each, clusters("m1", "m2"), []).clusters == targets(m1=None, m2=None)
+        assert place(web(None), each, clusters("m1", "m2"), NEW).clusters == targets(m1=None, m2=None)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_each_filter_says_which_cluster_it_turned_down_and_why(
             }
         }
     )
-    decision = place(web(1), aws, [given, cluster("m2")], [])
+    decision = place(web(1), aws, [given, cluster("m2")], NEW)
     assert decision.clusters == targets(m2=1)
     assert decision.verdict is None
     rejection = decision.rejections["m1"]
@@ -78,7 +87,7 @@ def test_each_filter_says_which_cluster_it_turned_down_and_why(
 
 def test_a_tolerated_taint_does_not_matter() -> None:
     tolerant = placement(clusterTolerations=[{"key": "maintenance", "operator": "Exists"}])
-    assert place(web(1), tolerant, [cluster("m1", taints=[MAINTENANCE])], []).clusters == targets(m1=1)
+    assert place(web(1), tolerant, [cluster("m1", taints=[MAINTENANCE])], NEW).clusters == targets(m1=1)
 
 
 @pytest.mark.parametrize(
@@ -86,13 +95,13 @@ def test_a_tolerated_taint_does_not_matter() -> None:
 )
 def test_a_target_stays_one_when_tainted_or_without_the_kind(changed: dict[str, Any]) -> None:
     members = [cluster("m1", **changed), cluster("m2")]
-    assert place(web(1), EVERYWHERE, members, targets(m1=1)).clusters == targets(m1=1, m2=1)
-    assert place(web(1), EVERYWHERE, members, []).clusters == targets(m2=1)
+    assert place(web(1), EVERYWHERE, members, Present(targets(m1=1))).clusters == targets(m1=1, m2=1)
+    assert place(web(1), EVERYWHERE, members, NEW).clusters == targets(m2=1)
 
 
 def test_a_target_that_the_affinity_no_longer_selects_is_left() -> None:
     only_m2 = placement(clusterAffinity={"clusterNames": ["m2"]})
-    assert place(web(1), only_m2, clusters("m1", "m2"), targets(m1=1)).clusters == targets(m2=1)
+    assert place(web(1), only_m2, clusters("m1", "m2"), Present(targets(m1=1))).clusters == targets(m2=1)
 
 
 def test_no_fit_counts_the_reasons_as_kube_scheduler_does() -> None:
@@ -104,7 +113,7 @@ def test_no_fit_counts_the_reasons_as_kube_scheduler_does() -> None:
         *(cluster(f"old{n}", labels={"near": "yes"}) for n in range(2)),
     ]
     near = placement(clusterAffinity={"labelSelector": {"matchLabels": {"near": "yes"}}})
-    decision = place(clone_set, near, members, [])
+    decision = place(clone_set, near, members, NEW)
     assert decision.clusters == ()
     assert decision.verdict is not None
     assert decision.verdict.reason == "NoClusterFit"
@@ -116,13 +125,13 @@ def test_no_fit_counts_the_reasons_as_kube_scheduler_does() -> None:
 
 
 def test_one_cluster_is_spoken_of_in_the_singular() -> None:
-    verdict = place(web(), EVERYWHERE, [cluster("m1", apis=[])], []).verdict
+    verdict = place(web(), EVERYWHERE, [cluster("m1", apis=[])], NEW).verdict
     assert verdict is not None
     assert verdict.message == "0/1 clusters fit: 1 does not serve apps/v1 Deployment"
 
 
 def test_without_clusters_the_message_says_so() -> None:
-    verdict = place(web(), EVERYWHERE, [], []).verdict
+    verdict = place(web(), EVERYWHERE, [], NEW).verdict
     assert verdict is not None
     assert verdict.message == "0/0 clusters fit: no cluster has joined"
 
@@ -130,7 +139,7 @@ def test_without_clusters_the_message_says_so() -> None:
 def test_when_no_cluster_fits_the_present_placement_is_kept() -> None:
     nowhere = placement(clusterAffinity={"clusterNames": ["m9"]})
     members = [cluster("m1"), cluster("m2", leaving=True)]
-    decision = place(web(5), nowhere, members, targets(m2=1, m1=4, gone=7))
+    decision = place(web(5), nowhere, members, Present(targets(m2=1, m1=4, gone=7)))
     assert decision.clusters == targets(m1=4)
     assert decision.verdict is not None
     assert decision.verdict.message.endswith("; the present placement is kept")
@@ -151,7 +160,7 @@ def test_when_no_cluster_fits_the_present_placement_is_kept() -> None:
     ],
 )
 def test_replicas_are_divided_by_weights(given: Placement, expected: dict[str, int]) -> None:
-    assert replicas(place(web(12), given, clusters("m1", "m2", "m3"), [])) == expected
+    assert replicas(place(web(12), given, clusters("m1", "m2", "m3"), NEW)) == expected
 
 
 def test_of_overlapping_weights_the_greatest_counts() -> None:
@@ -161,49 +170,149 @@ def test_of_overlapping_weights_the_greatest_counts() -> None:
         {"targetCluster": {"clusterNames": ["m2"]}, "weight": 1},
     ]
     overlapping = divided(weightPreference={"staticWeightList": rules})
-    assert replicas(place(web(3), overlapping, clusters("m1", "m2"), [])) == {"m1": 2, "m2": 1}
+    assert replicas(place(web(3), overlapping, clusters("m1", "m2"), NEW)) == {"m1": 2, "m2": 1}
 
 
 def test_a_cluster_that_gets_no_replica_leaves_the_result() -> None:
-    assert replicas(place(web(3), divided({"m1": 10, "m2": 1, "m3": 1}), clusters("m1", "m2", "m3"), [])) == {
-        "m1": 3
-    }
+    assert replicas(
+        place(web(3), divided({"m1": 10, "m2": 1, "m3": 1}), clusters("m1", "m2", "m3"), NEW)
+    ) == {"m1": 3}
 
 
 def test_what_is_scaled_to_zero_stays_where_it_could_run() -> None:
-    assert place(web(0), divided({"m1": 1, "m2": 1}), clusters("m1", "m2", "m3"), []).clusters == targets(
-        m1=0, m2=0
-    )
+    assert place(
+        web(0), divided({"m1": 1, "m2": 1}), clusters("m1", "m2", "m3"), Present()
+    ).clusters == targets(m1=0, m2=0)
 
 
 def test_the_uid_spreads_remainders_over_the_clusters() -> None:
-    assert replicas(place(web(5, "uid-1"), divided(), clusters("m1", "m2"), [])) == {"m1": 2, "m2": 3}
-    assert replicas(place(web(5, "uid-2"), divided(), clusters("m1", "m2"), [])) == {"m1": 3, "m2": 2}
+    assert replicas(place(web(5, "uid-1"), divided(), clusters("m1", "m2"), NEW)) == {"m1": 2, "m2": 3}
+    assert replicas(place(web(5, "uid-2"), divided(), clusters("m1", "m2"), NEW)) == {"m1": 3, "m2": 2}
 
 
-@pytest.mark.parametrize(
-    ("fields", "path"),
-    [
-        ({"clusterAffinities": [{"affinityName": "a"}]}, "spec.placement.clusterAffinities"),
-        ({"spreadConstraints": [{"spreadByField": "cluster"}]}, "spec.placement.spreadConstraints"),
-        ({"workloadAffinity": {}}, "spec.placement.workloadAffinity"),
-        (
-            {"replicaScheduling": {"replicaDivisionPreference": "Aggregated"}},
-            "spec.placement.replicaScheduling.replicaDivisionPreference: Aggregated",
-        ),
-        (
-            {"replicaScheduling": {"weightPreference": {"dynamicWeight": "AvailableReplicas"}}},
-            "spec.placement.replicaScheduling.weightPreference.dynamicWeight",
-        ),
-    ],
+EAST = {"affinityName": "east", "clusterNames": ["e1", "e2"]}
+WEST = {"affinityName": "west", "clusterNames": ["w1"]}
+EAST_FIRST = placement(clusterAffinities=[EAST, WEST])
+BACK_EAST = placement(clusterAffinities=[EAST, WEST], failback="WhenFeasible")
+
+
+def test_of_the_groups_of_clusters_the_first_that_fits_is_used() -> None:
+    everything = clusters("e1", "e2", "w1")
+    assert place(web(1), EAST_FIRST, everything, NEW) == Decision(
+        targets(e1=1, e2=1), None, {"w1": affinity_mismatch("w1")}, "east"
+    )
+    assert place(web(1), EAST_FIRST, clusters("w1"), NEW).affinity == "west"
+
+
+@pytest.mark.parametrize(("given", "expected"), [(EAST_FIRST, "west"), (BACK_EAST, "east")])
+def test_a_template_goes_back_to_an_earlier_group_only_if_it_may(given: Placement, expected: str) -> None:
+    present = Present(targets(w1=1), "west")
+    assert place(web(1), given, clusters("e1", "w1"), present).affinity == expected
+
+
+def test_from_a_group_that_fits_no_more_it_goes_to_the_next_and_round() -> None:
+    present = Present(targets(w1=1), "west", evicted_from=["w1"])
+    assert place(web(1), EAST_FIRST, clusters("e1", "w1"), present).affinity == "east"
+
+
+def test_when_no_group_fits_it_is_said_of_each_and_all_stays() -> None:
+    members = [cluster("e1", taints=[MAINTENANCE]), cluster("w1", apis=[])]
+    decision = place(web(1), EAST_FIRST, members, Present(targets(w1=1), "west", evicted_from=["w1"]))
+    assert (decision.clusters, decision.affinity) == (targets(w1=1), "west")
+    assert decision.verdict == Verdict(
+        "NoClusterFit",
+        "no group of clusterAffinities fits: west: 0/2 clusters fit: 1 does not match clusterAffinity, 1 is "
+        "being evicted from; east: 0/2 clusters fit: 1 does not match "
+        "clusterAffinity, 1 has untolerated taint {maintenance: NoSchedule}; the present placement is kept",
+    )
+
+
+def test_what_is_evicted_goes_elsewhere() -> None:
+    present = Present(targets(m1=2, m2=2), evicted_from=["m1"])
+    decision = place(web(4), divided(), clusters("m1", "m2", "m3"), present)
+    assert decision.clusters == targets(m2=2, m3=2)
+    assert decision.rejections["m1"].message == "cluster m1 is being evicted from"
+
+
+SPREAD = placement(
+    spreadConstraints=[{"spreadByField": "cluster"}, {"spreadByField": "region", "minGroups": 2}]
 )
-def test_what_is_not_supported_yet_is_said_and_moves_nothing(fields: dict[str, Any], path: str) -> None:
-    decision = place(web(), placement(**fields), clusters("m1", "m2"), targets(m1=5, gone=2))
-    assert decision.clusters == targets(m1=5)
-    assert decision.verdict is not None
-    assert decision.verdict.reason == "Unsupported"
-    assert decision.verdict.message == f"{path} is not supported yet; remove it from the policy"
-    assert unsupported_fields(pp("p", placement=fields).spec) == (path,)
+
+
+def test_a_cluster_outside_every_group_is_no_candidate() -> None:
+    members = [cluster("m1", region="eu"), cluster("m2", region="us"), cluster("m3")]
+    decision = place(web(1), SPREAD, members, NEW)
+    assert decision.clusters == targets(m1=1, m2=1)
+    assert decision.rejections["m3"].message == "cluster m3 has no region"
+
+
+def test_constraints_that_can_not_be_met_are_named_and_all_stays() -> None:
+    members = [cluster("m1", region="eu"), cluster("m2", region="eu")]
+    decision = place(web(1), SPREAD, members, Present(targets(m1=1)))
+    assert decision.clusters == targets(m1=1)
+    assert decision.verdict == Verdict(
+        "Unschedulable",
+        "spreadConstraints ask for 2 regions, and those that fit are 1; the present placement is kept",
+    )
+
+
+def test_constraints_hold_for_fixed_weights_too() -> None:
+    one = placement(
+        spreadConstraints=[{"spreadByField": "cluster", "maxGroups": 1}],
+        replicaScheduling=divided({"m1": 1, "m2": 3}).replica_scheduling.dump(),
+    )
+    assert place(web(4), one, clusters("m1", "m2"), NEW).clusters == targets(m1=4)
+
+
+BY_CAPACITY = divided(weightPreference={"dynamicWeight": "AvailableReplicas"})
+
+
+def test_by_capacity_replicas_go_where_there_is_room() -> None:
+    members = clusters("m1", "m2", "m3")
+    decision = place(web(12), BY_CAPACITY, members, Present(free={"m1": 6, "m2": 18}))
+    assert decision.clusters == targets(m1=3, m2=9)
+    assert decision.rejections["m3"].message == "cluster m3 does not tell its capacity"
+
+
+def test_a_target_that_does_not_tell_its_capacity_keeps_what_it_has() -> None:
+    present = Present(targets(m1=4), free={"m2": 5})
+    assert place(web(6), BY_CAPACITY, clusters("m1", "m2"), present).clusters == targets(m1=4, m2=2)
+
+
+def test_without_room_nothing_moves_and_it_is_said_how_much_is_lacking() -> None:
+    present = Present(targets(m1=4), free={"m1": 1, "m2": 2})
+    decision = place(web(9), BY_CAPACITY, clusters("m1", "m2"), present)
+    assert decision.clusters == targets(m1=4)
+    assert decision.verdict == Verdict(
+        "Unschedulable",
+        "9 replicas do not fit: the clusters to choose from can hold 7; the present placement is kept",
+    )
+
+
+def test_aggregated_with_tiers_uses_the_first_tier_first() -> None:
+    tiers = placement(
+        clusterAffinities=[EAST | {"overflowAffinities": [{"clusterNames": ["w1"]}]}],
+        replicaScheduling={"replicaDivisionPreference": "Aggregated"},
+    )
+    free = {"e1": 3, "e2": 4, "w1": 100}
+    members = clusters("e1", "e2", "w1")
+    assert place(web(4), tiers, members, Present(free=free)).clusters == targets(e2=4)
+    assert place(web(9), tiers, members, Present(free=free)).clusters == targets(e1=3, e2=4, w1=2)
+
+
+def test_workloads_of_a_group_go_together_or_apart() -> None:
+    members = clusters("m1", "m2")
+    together = place(web(1), EVERYWHERE, members, Present(together=["m2"]))
+    assert together.clusters == targets(m2=1)
+    assert together.rejections["m1"].message == "cluster m1 has none of the workloads it must be with"
+    apart = place(web(1), EVERYWHERE, members, Present(apart=["m2"]))
+    assert apart.clusters == targets(m1=1)
+    assert apart.rejections["m2"].message == "cluster m2 has a workload it must not be with"
+
+
+def test_who_is_there_already_is_not_driven_out_by_others() -> None:
+    present = Present(targets(m1=1), together=["m2"], apart=["m1"])
+    assert place(web(1), EVERYWHERE, clusters("m1"), present).clusters == targets(m1=1)
 
 
 def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
@@ -269,10 +378,12 @@ PREVIOUS = NAMES.map(lambda names: [TargetCluster(name=name, replicas=1) for nam
 def test_laws(
     members: tuple[Cluster, ...], given: Placement, previous: list[TargetCluster], count: int | None
 ) -> None:
-    decision = place(web(count, "uid-1"), given, members, previous)
+    decision = place(web(count, "uid-1"), given, members, Present(previous))
     chosen = {target.name for target in decision.clusters}
-    assert place(web(count, "uid-1"), given, members[::-1], previous[::-1]) == decision
-    assert place(web(count, "uid-1"), given, members, decision.clusters).clusters == decision.clusters
+    assert place(web(count, "uid-1"), given, members[::-1], Present(previous[::-1])) == decision
+    assert (
+        place(web(count, "uid-1"), given, members, Present(decision.clusters)).clusters == decision.clusters
+    )
     assert [target.name for target in decision.clusters] == sorted(chosen)
     assert chosen <= {each.metadata.name for each in members if not each.metadata.deletion_timestamp}
     if decision.verdict is not None:
