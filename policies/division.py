@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 
 def webster(total: int, weights: Mapping[str, int], uid: str = "") -> dict[str, int]:
@@ -28,12 +27,12 @@ def webster(total: int, weights: Mapping[str, int], uid: str = "") -> dict[str, 
     seats.update(_settled(total, {name: weights[name] for name in positive}))
     places = range(len(positive), 0, -1) if _fnv1a(uid) % 2 else range(len(positive))
     place = dict(zip(positive, places, strict=True))
-    queue = [_bid(name, weights[name], seats[name], place[name]) for name in positive]
+    queue = [_Bid(name, weights[name], seats[name], place[name]) for name in positive]
     heapq.heapify(queue)
     for _ in range(total - sum(seats.values())):
-        name = queue[0][3]
+        name = queue[0].name
         seats[name] += 1
-        heapq.heapreplace(queue, _bid(name, weights[name], seats[name], place[name]))
+        heapq.heapreplace(queue, _Bid(name, weights[name], seats[name], place[name]))
     return seats
 
 
@@ -125,8 +124,20 @@ def _filled(total: int, sizes: Sequence[int]) -> list[int]:
     return filled
 
 
-def _bid(name: str, weight: int, seats: int, place: int) -> tuple[Fraction, int, int, str]:
-    return Fraction(-weight, 2 * seats + 1), seats, place, name
+class _Bid:
+    """A cluster's claim to the next seat: the greatest comes first in a heap. Exact, whatever the weights."""
+
+    __slots__ = ("name", "place", "seats", "share", "weight")
+
+    def __init__(self, name: str, weight: int, seats: int, place: int) -> None:
+        self.name, self.weight, self.seats, self.place = name, weight, seats, place
+        self.share = 2 * seats + 1
+
+    def __lt__(self, other: _Bid) -> bool:
+        ours, theirs = self.weight * other.share, other.weight * self.share
+        if ours != theirs:
+            return ours > theirs
+        return (self.seats, self.place) < (other.seats, other.place)
 
 
 def _settled(total: int, weights: Mapping[str, int]) -> dict[str, int]:

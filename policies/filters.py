@@ -1,84 +1,146 @@
-"""Filters: why a cluster is no candidate for a template, whatever the others are like.
+"""Filters: which clusters are candidates for the templates of a policy, and why the others are not.
 
-A cluster that already is a target stays one when it stops serving the kind, gets a taint, or another workload
-comes or goes: only an eviction moves what runs.
+What the clusters are like says the same of all templates of one kind and policy, so it is found once for
+them and kept until a cluster changes. A cluster that already is a target stays one when it stops serving the
+kind or gets a taint: only an eviction moves what runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
+
+from cachetools import LRUCache
 
 from policies.api.cluster import Cluster
 from policies.api.propagation import ClusterAffinity, Placement
 from policies.selectors import matches_affinity, untolerated
-from policies.spreading import group_of, topology
+from policies.spreading import Where, group_of, topology
 from policies.verdicts import (
     Rejection,
     affinity_mismatch,
-    apart_from_its_group,
     api_not_served,
-    capacity_unknown,
-    evicting,
     leaving,
     no_topology,
     untolerated_taint,
-    with_its_rivals,
 )
 
-
-class Asked(NamedTuple):
-    """What a cluster must offer."""
-
-    group_version: str
-    kind: str
-    placement: Placement
-    targets: Collection[str]
-    """Names of the clusters that are targets already."""
-    evicted_from: Collection[str]
-    together: Collection[str]
-    """Where the other workloads of its affinity group are; empty leaves it free."""
-    apart: Collection[str]
-    """Where the other workloads of its anti-affinity group are."""
-    known: Collection[str] | None
-    """Clusters whose capacity is known; None where that does not matter."""
+_REMEMBERED = 1024
+"""For how many pairs of a policy and a kind the answer is kept."""
 
 
-def reject(asked: Asked, cluster: Cluster) -> Rejection | None:
-    """Return why a cluster is no candidate, cluster affinity aside."""
-    name = cluster.metadata.name
-    if name in asked.evicted_from:
-        return evicting(name)
-    for constraint in asked.placement.spread_constraints:
+class Term(NamedTuple):
+    """What is found in one group of `clusterAffinities`; a placement without groups is one without a name."""
+
+    name: str
+    affinities: Sequence[ClusterAffinity | None]
+    """The group itself, then its overflow tiers."""
+    tiers: Mapping[str, int]
+    """The tier of each cluster that is a candidate if it is a target already."""
+    strangers: Mapping[str, int]
+    """The tier of each cluster that is a candidate in any case."""
+    rejections: Mapping[str, Rejection]
+    """Why the others are none, among them those that would stay if they were targets."""
+
+
+class Fit(NamedTuple):
+    """What the clusters are like for the templates of one kind under one placement."""
+
+    terms: tuple[Term, ...]
+    where: Where
+    """The group of each cluster by each spread constraint."""
+
+
+class Clusters:
+    """The clusters of a federation, as they are now. Make another one when one of them changes."""
+
+    def __init__(self, clusters: Iterable[Cluster]) -> None:
+        self.ordered = tuple(sorted(clusters, key=lambda cluster: cluster.metadata.name))
+        self.by_name = {cluster.metadata.name: cluster for cluster in self.ordered}
+        self.staying = frozenset(
+            name for name, cluster in self.by_name.items() if not cluster.metadata.deletion_timestamp
+        )
+        self._found: LRUCache[tuple[int, str, str], tuple[Placement, Fit]] = LRUCache(_REMEMBERED)
+
+    def fit(self, placement: Placement, group_version: str, kind: str) -> Fit:
+        """Return which clusters fit. The placement is kept with the answer, so that no other has its id."""
+        key = id(placement), group_version, kind
+        if key not in self._found:
+            self._found[key] = placement, self._fit(placement, group_version, kind)
+        return self._found[key][1]
+
+    def _fit(self, placement: Placement, group_version: str, kind: str) -> Fit:
+        lasting: dict[str, Rejection] = {}
+        passing: dict[str, Rejection] = {}
+        for name, cluster in self.by_name.items():
+            if rejection := _outside(placement, cluster):
+                lasting[name] = rejection
+            elif rejection := _unfit(placement, cluster, group_version, kind):
+                passing[name] = rejection
+        terms = tuple(self._term(*group, lasting, passing) for group in _groups(placement))
+        where = {
+            topology(each): {name: group_of(each, cluster) for name, cluster in self.by_name.items()}
+            for each in placement.spread_constraints
+        }
+        return Fit(terms, where)
+
+    def _term(
+        self,
+        name: str,
+        affinities: Sequence[ClusterAffinity | None],
+        lasting: Mapping[str, Rejection],
+        passing: Mapping[str, Rejection],
+    ) -> Term:
+        tiers: dict[str, int] = {}
+        rejections: dict[str, Rejection] = {}
+        for cluster in self.ordered:
+            found, there = _tier(affinities, cluster), cluster.metadata.name
+            if isinstance(found, Rejection):
+                rejections[there] = found
+            elif there in lasting:
+                rejections[there] = lasting[there]
+            else:
+                tiers[there] = found
+                if there in passing:
+                    rejections[there] = passing[there]
+        strangers = {there: tier for there, tier in tiers.items() if there not in rejections}
+        return Term(name, affinities, tiers, strangers, rejections)
+
+
+def _groups(placement: Placement) -> Iterator[tuple[str, Sequence[ClusterAffinity | None]]]:
+    if not placement.cluster_affinities:
+        yield "", (placement.cluster_affinity,)
+    for group in placement.cluster_affinities:
+        yield group.affinity_name, (group, *group.overflow_affinities)
+
+
+def _tier(affinities: Sequence[ClusterAffinity | None], cluster: Cluster) -> int | Rejection:
+    """Return the first tier that selects a cluster."""
+    if cluster.metadata.deletion_timestamp:
+        return leaving(cluster.metadata.name)
+    for place, affinity in enumerate(affinities):
+        if affinity is None or matches_affinity(affinity, cluster):
+            return place
+    return affinity_mismatch(cluster.metadata.name)
+
+
+def _outside(placement: Placement, cluster: Cluster) -> Rejection | None:
+    """Return which spread constraint can't place a cluster in a group."""
+    for constraint in placement.spread_constraints:
         if not group_of(constraint, cluster):
-            return no_topology(name, topology(constraint))
-    if name in asked.targets:
-        return None
-    if not serves(cluster, asked.group_version, asked.kind):
-        return api_not_served(name, asked.group_version, asked.kind)
-    if taint := untolerated(cluster.spec.taints, asked.placement.cluster_tolerations):
-        return untolerated_taint(name, taint)
-    if asked.together and name not in asked.together:
-        return apart_from_its_group(name)
-    if name in asked.apart:
-        return with_its_rivals(name)
-    if asked.known is not None and name not in asked.known:
-        return capacity_unknown(name)
+            return no_topology(cluster.metadata.name, topology(constraint))
     return None
+
+
+def _unfit(placement: Placement, cluster: Cluster, group_version: str, kind: str) -> Rejection | None:
+    """Return why a cluster is no candidate if it is not a target already."""
+    if not serves(cluster, group_version, kind):
+        return api_not_served(cluster.metadata.name, group_version, kind)
+    taint = untolerated(cluster.spec.taints, placement.cluster_tolerations)
+    return untolerated_taint(cluster.metadata.name, taint) if taint else None
 
 
 def serves(cluster: Cluster, group_version: str, kind: str) -> bool:
     return any(
         served.group_version == group_version and kind in served.kinds for served in cluster.status.apis
     )
-
-
-def tier(affinities: Sequence[ClusterAffinity | None], cluster: Cluster) -> int | Rejection:
-    """Return the first tier that selects a cluster."""
-    name = cluster.metadata.name
-    if cluster.metadata.deletion_timestamp:
-        return leaving(name)
-    for place, affinity in enumerate(affinities):
-        if affinity is None or matches_affinity(affinity, cluster):
-            return place
-    return affinity_mismatch(name)

@@ -7,25 +7,30 @@ division. Equal inputs give equal decisions in whatever order they come, and a d
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple
 
 from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
-from policies.api.propagation import ClusterAffinity, Placement, PropagationSpec, ReplicaScheduling
+from policies.api.propagation import Placement, PropagationSpec, ReplicaScheduling
 from policies.division import divide_by_tiers, webster
-from policies.filters import Asked, reject, tier
+from policies.filters import Clusters, Fit, Term
 from policies.groups import Candidate, Need
 from policies.selectors import matches_affinity
-from policies.spreading import Lack, group_of, select
+from policies.spreading import Lack, Where, select
 from policies.verdicts import (
     Rejection,
     Verdict,
+    apart_from_its_group,
+    capacity_unknown,
+    evicting,
     kept,
     no_cluster_fit,
     none_of_the_groups,
     too_few,
     unsupported,
+    with_its_rivals,
 )
 
 IN_USE = 100
@@ -72,24 +77,23 @@ class Decision(NamedTuple):
     """The group of `clusterAffinities` that is used."""
 
 
-def place(
-    workload: Workload, placement: Placement, clusters: Sequence[Cluster], present: Present
-) -> Decision:
+def place(workload: Workload, placement: Placement, clusters: Clusters, present: Present) -> Decision:
     """Decide where a template goes.
 
     A cluster that is gone or leaving the federation is dropped.
     """
-    remaining = _remaining(clusters, present.targets)
+    present = present._replace(targets=_remaining(clusters, present.targets))
+    fit = clusters.fit(placement, workload.group_version, workload.kind)
     tried: list[Decision] = []
-    for name, affinities in _groups(placement, present.affinity):
-        decision = _among(affinities, workload, placement, clusters, present._replace(targets=remaining))
+    for term in _in_turn(fit, placement, present.affinity):
+        decision = _among(term, fit.where, workload, placement, clusters, present)
         if decision.verdict is None:
-            return decision._replace(affinity=name)
-        tried.append(decision._replace(affinity=name))
+            return decision._replace(affinity=term.name)
+        tried.append(decision._replace(affinity=term.name))
     verdicts = [(each.affinity, each.verdict) for each in tried if each.verdict]
     verdict = verdicts[0][1] if len(verdicts) == 1 else none_of_the_groups(verdicts)
-    verdict = kept(verdict) if remaining else verdict
-    return Decision(remaining, verdict, tried[0].rejections, present.affinity)
+    verdict = kept(verdict) if present.targets else verdict
+    return Decision(tuple(present.targets), verdict, tried[0].rejections, present.affinity)
 
 
 def needs_capacity(placement: Placement) -> bool:
@@ -101,95 +105,102 @@ def needs_capacity(placement: Placement) -> bool:
     return _aggregated(scheduling) or (weights is not None and weights.dynamic_weight is not None)
 
 
-def hold(field: str, clusters: Sequence[Cluster], present: Present) -> Decision:
+def hold(field: str, clusters: Clusters, present: Present) -> Decision:
     """Keep what is placed because a policy uses a field that nothing acts on yet."""
     return Decision(_remaining(clusters, present.targets), unsupported(field), {}, present.affinity)
 
 
-def _remaining(clusters: Sequence[Cluster], previous: Sequence[TargetCluster]) -> tuple[TargetCluster, ...]:
+def _remaining(clusters: Clusters, targets: Sequence[TargetCluster]) -> tuple[TargetCluster, ...]:
     """The previous placement as far as its clusters are there and stay."""
-    staying = {cluster.metadata.name for cluster in clusters if not cluster.metadata.deletion_timestamp}
-    return tuple(sorted((old for old in previous if old.name in staying), key=lambda old: old.name))
+    staying = [target for target in targets if target.name in clusters.staying]
+    return tuple(sorted(staying, key=lambda target: target.name))
 
 
-def _groups(placement: Placement, in_use: str) -> Iterator[tuple[str, Sequence[ClusterAffinity | None]]]:
-    """Return the groups of clusters in the order in which they are tried, each with its overflow tiers."""
-    groups = placement.cluster_affinities
-    if not groups:
-        yield "", (placement.cluster_affinity,)
-    names = [group.affinity_name for group in groups]
+def _in_turn(fit: Fit, placement: Placement, in_use: str) -> Iterator[Term]:
+    """Return the groups of clusters in the order in which they are tried."""
+    names = [term.name for term in fit.terms]
     first = names.index(in_use) if in_use in names and placement.failback == "Never" else 0
-    for group in (*groups[first:], *groups[:first]):
-        yield group.affinity_name, (group, *group.overflow_affinities)
+    yield from fit.terms[first:]
+    yield from fit.terms[:first]
 
 
 def _among(
-    affinities: Sequence[ClusterAffinity | None],
-    workload: Workload,
-    placement: Placement,
-    clusters: Sequence[Cluster],
-    present: Present,
+    term: Term, where: Where, workload: Workload, placement: Placement, clusters: Clusters, present: Present
 ) -> Decision:
     """Decide among the clusters of one group."""
-    asked = _asked(workload, placement, present)
-    rejections: dict[str, Rejection] = {}
-    fitting: dict[str, tuple[Cluster, int]] = {}
-    for cluster in sorted(clusters, key=lambda cluster: cluster.metadata.name):
-        found = tier(affinities, cluster)
-        rejection = found if isinstance(found, Rejection) else reject(asked, cluster)
-        if rejection is not None:
-            rejections[cluster.metadata.name] = rejection
-        elif isinstance(found, int):
-            fitting[cluster.metadata.name] = cluster, found
+    held = {target.name: target.replicas or 0 for target in present.targets}
+    fitting, rejections = _fitting(term, placement, present, held)
     if not fitting:
-        return Decision((), no_cluster_fit(len(clusters), rejections.values()), rejections)
-    chosen = _chosen(workload, placement, fitting, present)
-    assigned = chosen if isinstance(chosen, Lack) else _assign(workload, placement, chosen, fitting, present)
+        return Decision((), no_cluster_fit(len(clusters.ordered), rejections.values()), rejections)
+    chosen = _chosen(workload, placement, fitting, where, present, held)
+    assigned = (
+        chosen if isinstance(chosen, Lack) else _assign(workload, placement, chosen, clusters, present, held)
+    )
     if isinstance(assigned, Lack):
         return Decision((), too_few(*assigned), rejections)
     return Decision(assigned, None, rejections)
 
 
-def _asked(workload: Workload, placement: Placement, present: Present) -> Asked:
-    return Asked(
-        workload.group_version,
-        workload.kind,
-        placement,
-        {target.name for target in present.targets},
-        present.evicted_from,
-        present.together,
-        present.apart,
-        present.free.keys() if needs_capacity(placement) else None,
-    )
+def _fitting(
+    term: Term, placement: Placement, present: Present, held: Mapping[str, int]
+) -> tuple[Mapping[str, int], Mapping[str, Rejection]]:
+    """Return the tiers of the candidates for one template, and why the others are none."""
+    more = dict(_unwanted(term, placement, present, held))
+    staying = [name for name in held if name in term.tiers and name not in term.strangers]
+    if not more and not staying:
+        return term.strangers, term.rejections
+    fitting = {
+        name: tier
+        for name, tier in term.tiers.items()
+        if name not in more and (name in term.strangers or name in held)
+    }
+    rejections = {name: why for name, why in term.rejections.items() if name not in staying} | more
+    return fitting, dict(sorted(rejections.items()))
+
+
+def _unwanted(
+    term: Term, placement: Placement, present: Present, held: Mapping[str, int]
+) -> Iterator[tuple[str, Rejection]]:
+    """Name the clusters that fit, but not this template. Others don't drive out a target."""
+    limited = needs_capacity(placement)
+    if not (limited or present.together or present.apart or present.evicted_from):
+        return
+    for name in term.tiers:
+        if name in present.evicted_from:
+            yield name, evicting(name)
+        elif name in held or name not in term.strangers:
+            continue
+        elif present.together and name not in present.together:
+            yield name, apart_from_its_group(name)
+        elif name in present.apart:
+            yield name, with_its_rivals(name)
+        elif limited and name not in present.free:
+            yield name, capacity_unknown(name)
 
 
 def _chosen(
     workload: Workload,
     placement: Placement,
-    fitting: Mapping[str, tuple[Cluster, int]],
+    fitting: Mapping[str, int],
+    where: Where,
     present: Present,
+    held: Mapping[str, int],
 ) -> Sequence[Candidate] | Lack:
     """Choose by the spread constraints, if there are any."""
-    held = {target.name: target.replicas or 0 for target in present.targets}
-    limited = needs_capacity(placement)
-
-    def room(name: str) -> int:
-        return present.free.get(name, 0) + held.get(name, 0)
-
+    limited, free = needs_capacity(placement), present.free
     candidates = [
-        Candidate(name, tier, IN_USE if name in held else 0, room(name) if limited else None)
-        for name, (_, tier) in fitting.items()
+        Candidate(
+            name,
+            tier,
+            IN_USE if name in held else 0,
+            free.get(name, 0) + held.get(name, 0) if limited else None,
+        )
+        for name, tier in fitting.items()
     ]
     if not placement.spread_constraints:
         return candidates
     duplicated = workload.replicas is None or not divides(placement)
-    need = Need(workload.replicas or 0, duplicated)
-    return select(
-        placement.spread_constraints,
-        candidates,
-        need,
-        lambda constraint, name: group_of(constraint, fitting[name][0]),
-    )
+    return select(placement.spread_constraints, candidates, Need(workload.replicas or 0, duplicated), where)
 
 
 def divides(placement: Placement) -> bool:
@@ -215,28 +226,36 @@ def _assign(
     workload: Workload,
     placement: Placement,
     chosen: Sequence[Candidate],
-    fitting: Mapping[str, tuple[Cluster, int]],
+    clusters: Clusters,
     present: Present,
+    held: Mapping[str, int],
 ) -> tuple[TargetCluster, ...] | Lack:
     """Say how many replicas each of the chosen clusters gets; those that get none leave the result."""
     replicas, scheduling = workload.replicas, placement.replica_scheduling
-    names = sorted(each.name for each in chosen)
     if replicas is None or scheduling is None or scheduling.replica_scheduling_type == "Duplicated":
-        return tuple(TargetCluster(name=name, replicas=replicas) for name in names)
+        return tuple(_target(name, replicas) for name in sorted(each.name for each in chosen))
     if needs_capacity(placement):
-        shares = _by_capacity(workload, scheduling, chosen, present)
+        shares = _by_capacity(workload, scheduling, chosen, present, held)
         if shares is None:
             return Lack("replica", replicas, sum(each.room or 0 for each in chosen))
     else:
-        weights = _weights(scheduling, [fitting[name][0] for name in names])
+        weights = _weights(scheduling, [clusters.by_name[each.name] for each in chosen])
         shares = webster(replicas, weights, workload.uid)
-    return tuple(
-        TargetCluster(name=name, replicas=share) for name, share in shares.items() if share or not replicas
-    )
+    return tuple(_target(name, share) for name, share in shares.items() if share or not replicas)
+
+
+@lru_cache(maxsize=16384)
+def _target(name: str, replicas: int | None) -> TargetCluster:
+    """Return a target, the same for equal ones: many templates go to few clusters."""
+    return TargetCluster(name=name, replicas=replicas)
 
 
 def _by_capacity(
-    workload: Workload, scheduling: ReplicaScheduling, chosen: Sequence[Candidate], present: Present
+    workload: Workload,
+    scheduling: ReplicaScheduling,
+    chosen: Sequence[Candidate],
+    present: Present,
+    held: Mapping[str, int],
 ) -> dict[str, int] | None:
     tiers: dict[int, dict[str, int]] = {}
     for each in chosen:
@@ -244,7 +263,7 @@ def _by_capacity(
     return divide_by_tiers(
         workload.replicas or 0,
         [tiers[place] for place in sorted(tiers)],
-        {target.name: target.replicas or 0 for target in present.targets},
+        held,
         aggregated=_aggregated(scheduling),
         rebalance=present.rebalance,
         uid=workload.uid,

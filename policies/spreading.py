@@ -7,7 +7,7 @@ none. Targets that meet all constraints stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from policies.api.cluster import Cluster
@@ -17,8 +17,8 @@ from policies.groups import Bounds, Candidate, Group, Need, choose, cover, prefe
 _WIDEST_FIRST = ("provider", "region", "zone", None)
 """The order in which groups are chosen; labels come last."""
 
-Where = Callable[[SpreadConstraint, str], str]
-"""The group that a cluster is in by a constraint, by its name."""
+Where = Mapping[str, Mapping[str, str]]
+"""By what makes a group, the group of each cluster."""
 
 
 class Lack(NamedTuple):
@@ -109,17 +109,16 @@ def _stayed(
 ) -> tuple[Candidate, ...] | None:
     """Return the targets, filled up from the groups they are in; None if they don't meet the constraints."""
     targets = [each for each in ordered if each.score]
+    used: dict[str, set[str]] = {}
     for constraint in wider:
-        if not _bounds(constraint).admits(len({where(constraint, each.name) for each in targets})):
+        by = topology(constraint)
+        used[by] = {where[by][each.name] for each in targets}
+        if not _bounds(constraint).admits(len(used[by])):
             return None
     inside = [
         each
         for each in ordered
-        if not each.score
-        and all(
-            any(where(constraint, each.name) == where(constraint, one.name) for one in targets)
-            for constraint in wider
-        )
+        if not each.score and all(where[by][each.name] in groups for by, groups in used.items())
     ]
     filled = (*targets, *inside)[: clusters.most]
     good = clusters.admits(len(filled)) and len(filled) >= len(targets) and holds(filled, need)
@@ -147,14 +146,14 @@ def _grouped(
             return _missing(groups, constraint, clusters)
         chosen = found
         pool = [member for group in chosen for member in group.members]
-        parents = {each.name: where(constraint, each.name) for each in pool}
+        parents = {each.name: where[topology(constraint)][each.name] for each in pool}
     picked = _of_each(chosen, clusters, roomiest=False)
     if not holds(picked, need):
         picked = _of_each(chosen, clusters, roomiest=True)
     if not holds(picked, need):
         return _too_small(picked, need)
     for constraint in wider:
-        count = len({where(constraint, each.name) for each in picked})
+        count = len({where[topology(constraint)][each.name] for each in picked})
         if not _bounds(constraint).admits(count):
             return Lack(topology(constraint), constraint.min_groups, count)
     return picked
@@ -171,7 +170,7 @@ def _groups(
 ) -> list[Group]:
     members: dict[str, list[Candidate]] = {}
     for each in sorted(pool, key=preference):
-        members.setdefault(where(constraint, each.name), []).append(each)
+        members.setdefault(where[topology(constraint)][each.name], []).append(each)
     bounds = _bounds(constraint)
     return [Group(name, weight(all_, need, clusters, bounds), tuple(all_)) for name, all_ in members.items()]
 

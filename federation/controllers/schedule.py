@@ -6,6 +6,7 @@ One write when a template is first governed, one when what the binding says chan
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_not
 
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
@@ -21,8 +22,9 @@ from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.propagation import PropagationPolicy
 from policies.copies import FIELD_MANAGER, FINALIZER
+from policies.filters import Clusters
 from policies.matching import governing
-from policies.placement import Workload
+from policies.placement import Present, Workload
 from policies.verdicts import Verdict
 
 
@@ -41,6 +43,7 @@ class Schedule:
         self._decided: dict[Ref, Template] = {}
         self._among: dict[Ref, frozenset[str]] = {}
         self._joined: frozenset[str] = frozenset()
+        self._last = Clusters(())
         self.withdraw = Withdraw(host, fleet, self.verdicts, held)
 
     async def __call__(self, ref: Ref) -> float | None:
@@ -90,6 +93,15 @@ class Schedule:
             await self._update(ref, template, spec, record)
         self._among[ref] = among
 
+    def _clusters(self) -> Clusters:
+        """Return all clusters: the same value until one of them changes, for what it remembers."""
+        present = sorted(
+            (cluster for _, cluster in self._host.clusters.items()), key=lambda each: each.metadata.name
+        )
+        if len(present) != len(self._last.ordered) or any(map(is_not, present, self._last.ordered)):
+            self._last = Clusters(present)
+        return self._last
+
     def _candidates(self) -> frozenset[str]:
         """Return the UIDs of the Clusters whose kinds are known: the same set for all until they change."""
         clusters = [cluster for _, cluster in self._host.clusters.items()]
@@ -119,19 +131,16 @@ class Schedule:
     ) -> tuple[BindingSpec, Verdict]:
         resource = reference(ref, template.uid)
         before = record.spec if record else BindingSpec(resource=resource)
-        clusters = [cluster for _, cluster in self._host.clusters.items()]
+        clusters = self._clusters()
         if policy is None:
-            staying = {
-                cluster.metadata.name for cluster in clusters if not cluster.metadata.deletion_timestamp
-            }
-            kept = [target for target in before.clusters if target.name in staying]
+            kept = [target for target in before.clusters if target.name in clusters.staying]
             spec = before.model_copy(update={"resource": resource, "policy": None, "clusters": kept})
             return spec, _NO_POLICY
+        present = Present(before.clusters, before.affinity_name)
         if unsupported := placement.unsupported_fields(policy.spec):
-            decision = placement.hold(unsupported[0], clusters, before.clusters)
+            decision = placement.hold(unsupported[0], clusters, present)
         else:
-            facts = _facts(ref, template)
-            decision = placement.place(facts, policy.spec.placement, clusters, before.clusters)
+            decision = placement.place(_facts(ref, template), policy.spec.placement, clusters, present)
         placed = policy.spec.placement
         shares = placement.completions(template.completions, placed, decision.clusters, template.uid)
         targets = [
@@ -147,6 +156,7 @@ class Schedule:
             ),
             conflict_resolution=policy.spec.conflict_resolution,
             preserve_resources_on_deletion=policy.spec.preserve_resources_on_deletion,
+            affinity_name=decision.affinity,
             clusters=targets,
             evictions=before.evictions,
         )

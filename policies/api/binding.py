@@ -89,6 +89,8 @@ class BindingSpec(Model):
     """The policy's, as of the last scheduling."""
     preserve_resources_on_deletion: bool = False
     """The policy's, so that it still holds when template and policy are deleted together."""
+    affinity_name: str = ""
+    """The group of the policy's `clusterAffinities` that is in use."""
     clusters: Annotated[list[TargetCluster], list_map("name")] = []
     """Where it is placed."""
     evictions: Annotated[list[Eviction], list_map("fromCluster")] = []

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies import placement as placing
 from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.propagation import Placement
+from policies.filters import Clusters
 from policies.placement import (
     Decision,
     Present,
     Workload,
     completions,
-    place,
     unsupported_fields,
 )
 from policies.verdicts import Verdict, affinity_mismatch
@@ -29,6 +31,10 @@ NEW = Present()
 
 def web(replicas: int | None = 12, uid: str = "") -> Workload:
     return Workload("apps/v1", "Deployment", replicas, uid)
+
+
+def place(workload: Workload, given: Placement, members: Sequence[Cluster], present: Present) -> Decision:
+    return placing.place(workload, given, Clusters(members), present)
 
 
 def replicas(decision: Decision) -> dict[str, int | None]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from policies.api.propagation import SpreadConstraint
 from policies.groups import Bounds, Candidate, Group, Need, choose
-from policies.spreading import Lack, group_of, select
+from policies.spreading import Lack, Where, group_of, select, topology
 from tests.policies.examples import cluster
 
 DUPLICATED = Need(1, True)
@@ -143,7 +143,7 @@ FOUR = [
     ],
 )
 def test_golden_clusters(need: Need, constraints: tuple[int, int | None], chosen: list[str] | Lack) -> None:
-    found = select([constraint("cluster", *constraints)], FOUR, need, lambda _, name: name)
+    found = select([constraint("cluster", *constraints)], FOUR, need, {})
     assert found == chosen if isinstance(chosen, Lack) else names(found) == chosen
 
 
@@ -155,7 +155,7 @@ def test_golden_regions(count: int, chosen: list[str]) -> None:
     """R1 is in use, R2 has more clusters: R1 wins unless it has too few."""
     candidates = [Candidate(name, 0, 100 if name == "m1" else 0, 5) for name in REGIONS]
     constraints = [constraint("cluster", count, count), constraint("region", 1, 1)]
-    found = select(constraints, candidates, Need(1, False), lambda _, name: REGIONS[name])
+    found = select(constraints, candidates, Need(1, False), {"region": REGIONS})
     assert sorted(names(found)) == chosen
 
 
@@ -185,20 +185,22 @@ BOUNDS = st.tuples(st.integers(1, 3), st.none() | st.integers(0, 2)).map(
 def meets(
     chosen: Sequence[str], fleet: dict[str, tuple[str, str]], given: Sequence[SpreadConstraint]
 ) -> bool:
+    groups = where(fleet)
     return all(
-        Bounds(each.min_groups, each.max_groups).admits(len({where(fleet)(each, name) for name in chosen}))
+        Bounds(each.min_groups, each.max_groups).admits(
+            len({groups[topology(each)][name] for name in chosen})
+        )
         for each in given
     )
 
 
-def where(fleet: dict[str, tuple[str, str]]):  # type: ignore[no-untyped-def]
+def where(fleet: dict[str, tuple[str, str]]) -> Where:
     """Zones lie in regions: `eu-a` is none of `us`."""
-
-    def found(by: SpreadConstraint, name: str) -> str:
-        region, zone = fleet[name]
-        return {"cluster": name, "region": region, "zone": f"{region}-{zone}"}[by.spread_by_field or ""]
-
-    return found
+    return {
+        "cluster": {name: name for name in fleet},
+        "region": {name: region for name, (region, _) in fleet.items()},
+        "zone": {name: f"{region}-{zone}" for name, (region, zone) in fleet.items()},
+    }
 
 
 @given(FLEETS, BOUNDS, BOUNDS, st.none() | BOUNDS, st.sets(st.sampled_from(["m1", "m2", "m3", "m4"])))
