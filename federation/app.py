@@ -71,7 +71,9 @@ class Federation:
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect, companion or Alone())
-        self._scheduling = Schedule(self.host, self.fleet, self._dispatch, self._held_changed)
+        self._scheduling = Schedule(
+            self.host, self.fleet, self._dispatch, self._held_changed, self._schedule_again
+        )
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
         self._kept, writer = Kept(self._held_changed), Writer(api, host_id)
@@ -312,6 +314,9 @@ class Federation:
             if member.name in targets or member.copies.get(ref.resource, ref.key) is not None:
                 self.applies.look(Key(member.name, ref))
         self.observe.queue.add(ref)
+
+    def _schedule_again(self, ref: Ref) -> None:
+        self.schedule.queue.add(ref)
 
     def _queued(self, ref: Ref) -> bool:
         """Whether a template or one of its copies has yet to be looked at since a change."""

@@ -298,8 +298,6 @@ def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
 
 
 def _unsupported(placement: Placement) -> Iterator[str]:
-    if placement.workload_affinity:
-        yield "spec.placement.workloadAffinity"
     scheduling = placement.replica_scheduling
     if scheduling is None or scheduling.replica_scheduling_type == "Duplicated":
         return

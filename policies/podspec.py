@@ -25,6 +25,11 @@ _PATHS: Mapping[tuple[str, str], Path] = {
 }
 
 
+def has_pods(group: str, kind: str) -> bool:
+    """Whether objects of a kind have pods."""
+    return (group, kind) in _PATHS
+
+
 def pod_spec_path(manifest: Manifest) -> Path | None:
     """Return the keys that lead to the pod spec, or None for a kind that has none."""
     return _PATHS.get((group_of(manifest["apiVersion"]), manifest["kind"]))

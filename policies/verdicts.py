@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from policies.api.meta import Taint
 
+UNPLACED = frozenset({"NoClusterFit", "Unschedulable"})
+"""Reasons with which a template is not, or not wholly, placed where it should be."""
 _NAMED = 5
 """How many objects a message names."""
 

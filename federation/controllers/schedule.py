@@ -10,6 +10,7 @@ from operator import is_not
 
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
+from federation.controllers.peers import Peers
 from federation.controllers.references import owner, reference
 from federation.controllers.withdraw import Withdraw
 from federation.kube.merge import difference
@@ -20,23 +21,29 @@ from policies import placement
 from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
-from policies.api.propagation import PropagationPolicy
+from policies.api.propagation import PropagationPolicy, WorkloadAffinity
 from policies.copies import FIELD_MANAGER, FINALIZER
 from policies.filters import Clusters
 from policies.matching import governing
 from policies.placement import Present, Workload
-from policies.verdicts import Verdict
+from policies.verdicts import UNPLACED, Verdict
 
 
 class Schedule:
     """Reconciles one template's binding, then tells `dispatch` that its copies may need a look.
 
-    `held(cluster)` is called when the brake holds more or less there.
+    `held(cluster)` is called when the brake holds more or less there, `again(ref)` when a template that found
+    no place may find one now.
     `verdicts` says why a template's placement is what it is.
     """
 
     def __init__(
-        self, host: Host, fleet: Fleet, dispatch: Callable[[Ref], None], held: Callable[[str], None]
+        self,
+        host: Host,
+        fleet: Fleet,
+        dispatch: Callable[[Ref], None],
+        held: Callable[[str], None],
+        again: Callable[[Ref], None],
     ) -> None:
         self._host, self._dispatch = host, dispatch
         self.verdicts: dict[Ref, Verdict] = {}
@@ -44,6 +51,7 @@ class Schedule:
         self._among: dict[Ref, frozenset[str]] = {}
         self._joined: frozenset[str] = frozenset()
         self._last = Clusters(())
+        self._again, self._peers = again, Peers(host, self._peer_moved)
         self.withdraw = Withdraw(host, fleet, self.verdicts, held)
 
     async def __call__(self, ref: Ref) -> float | None:
@@ -51,6 +59,7 @@ class Schedule:
         again = None
         if record is not None and (record.deleting or template is None):
             self._decided.pop(ref, None)
+            self._peers.note(ref, None, frozenset())
             again = await self.withdraw(ref, record)
         elif template is not None:
             self.withdraw.forget(ref)
@@ -58,6 +67,7 @@ class Schedule:
             self._decided[ref] = template
         else:
             self.withdraw.forget(ref)
+            self._peers.note(ref, None, frozenset())
             for memory in (self.verdicts, self._decided, self._among):
                 memory.pop(ref, None)
         self._dispatch(ref)
@@ -87,6 +97,7 @@ class Schedule:
         among = self._candidates()
         spec, verdict = self._decide(ref, template, policy, record)
         self.verdicts[ref] = verdict
+        self._peers.note(ref, template, frozenset(target.name for target in spec.clusters))
         if record is None:
             await self._create(ref, template, spec)
         elif record.spec != spec or template.uid not in record.owners or FINALIZER not in record.finalizers:
@@ -136,7 +147,7 @@ class Schedule:
             kept = [target for target in before.clusters if target.name in clusters.staying]
             spec = before.model_copy(update={"resource": resource, "policy": None, "clusters": kept})
             return spec, _NO_POLICY
-        present = Present(before.clusters, before.affinity_name)
+        present = self._present(ref, template, policy, before)
         if unsupported := placement.unsupported_fields(policy.spec):
             decision = placement.hold(unsupported[0], clusters, present)
         else:
@@ -161,6 +172,23 @@ class Schedule:
             evictions=before.evictions,
         )
         return spec, decision.verdict or _scheduled(decision.clusters)
+
+    def _present(
+        self, ref: Ref, template: Template, policy: PropagationPolicy, before: BindingSpec
+    ) -> Present:
+        wanted = policy.spec.placement.workload_affinity or WorkloadAffinity()
+        return Present(
+            before.clusters,
+            before.affinity_name,
+            together=self._peers.of(ref, template, wanted.affinity),
+            apart=self._peers.of(ref, template, wanted.anti_affinity),
+        )
+
+    def _peer_moved(self, ref: Ref) -> None:
+        """Those that are placed stay where they are."""
+        verdict = self.verdicts.get(ref)
+        if verdict is not None and verdict.reason in UNPLACED:
+            self._again(ref)
 
     async def _create(self, ref: Ref, template: Template, spec: BindingSpec) -> None:
         resource, (namespace, name) = self._host.binding_key(ref)
