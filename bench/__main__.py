@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bursts, figures, latency, releases, report, services
+from bench import bursts, deciding, figures, latency, releases, report, services
 from bench.report import Results
 from bench.stage import Scale, staged
 
@@ -45,6 +45,7 @@ def _arguments() -> argparse.Namespace:
     only = parser.add_mutually_exclusive_group()
     only.add_argument("--only-releases", action="store_true", help="leave out all but the releases")
     only.add_argument("--only-services", action="store_true", help="leave out all but the Services")
+    only.add_argument("--only-decisions", action="store_true", help="leave out all that needs servers")
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="leave a cProfile of each controller")
     default = Path(f"bench-{date.today().isoformat()}.json")
     parser.add_argument("--output", type=Path, default=default, metavar="FILE", help="the JSON (%(default)s)")
@@ -59,8 +60,19 @@ async def _interruptible(arguments: argparse.Namespace) -> None:
 
 
 async def _bench(arguments: argparse.Namespace) -> None:
-    scale = _scale(arguments)
     results = Results()
+    if not (arguments.only_releases or arguments.only_services):
+        results.rates = deciding.run(0.1 if arguments.quick else 3.0)
+        results.figures += figures.of_rates(results.rates)
+    if not arguments.only_decisions:
+        await _on_servers(results, arguments)
+    report.show(results.figures)
+    report.write(results, arguments.output)
+    print(f"every measurement: {arguments.output}")
+
+
+async def _on_servers(results: Results, arguments: argparse.Namespace) -> None:
+    scale = _scale(arguments)
     first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
     only = arguments.only_releases or arguments.only_services
     if not only:
@@ -79,8 +91,6 @@ async def _bench(arguments: argparse.Namespace) -> None:
         wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
         await _wide(results, members, wide, arguments.profile)
         report.write(results, arguments.output)
-    report.show(results.figures)
-    print(f"every measurement: {arguments.output}")
 
 
 def _scale(arguments: argparse.Namespace) -> Scale:

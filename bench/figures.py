@@ -11,6 +11,7 @@ from statistics import median
 from typing import Literal
 
 from bench.bursts import Burst, Bursts, Round
+from bench.deciding import Rates
 from bench.latency import Latencies
 from bench.releases import REPLICAS, STEPS, Releases
 from bench.services import ENDPOINTS, Measured
@@ -185,6 +186,18 @@ def of_services(measured: Measured) -> list[Figure]:
             target=Target("≤", 2000), detail=f"{len(exports)} samples",
         ),
         Figure("writes to members on restart", "writes", restart, target=Target("=", 0), detail=detail),
+    ]  # fmt: skip
+
+
+def of_rates(rates: Rates) -> list[Figure]:
+    """Return how fast decisions are made on one core."""
+    return [
+        Figure("placements, 10 clusters, fixed weights", "per s", rates.static, target=Target("≥", 20_000)),
+        Figure(
+            "placements, 100 clusters, by capacity in regions", "per s", rates.by_capacity,
+            target=Target("≥", 2_000),
+        ),
+        Figure("manifests with three overrides", "per s", rates.rendered, target=Target("≥", 5_000)),
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.bursts import Bursts
+from bench.deciding import Rates
 from bench.figures import Figure
 from bench.latency import Latencies
 from bench.releases import Releases
@@ -30,6 +31,7 @@ class Results:
     latencies: Latencies | None = None
     releases: list[Releases] = field(default_factory=list)
     services: Measured | None = None
+    rates: Rates | None = None
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -66,6 +68,7 @@ def write(results: Results, path: Path) -> None:
         "latencies": _plain(results.latencies),
         "releases": _plain(results.releases),
         "services": _plain(results.services),
+        "rates": _plain(results.rates),
     }
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 

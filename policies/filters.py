@@ -49,6 +49,8 @@ class Fit(NamedTuple):
     terms: tuple[Term, ...]
     where: Where
     """The group of each cluster by each spread constraint."""
+    weights: Mapping[str, int]
+    """The weight of each cluster that some rule of `staticWeightList` selects."""
 
 
 class Clusters:
@@ -82,7 +84,16 @@ class Clusters:
             topology(each): {name: group_of(each, cluster) for name, cluster in self.by_name.items()}
             for each in placement.spread_constraints
         }
-        return Fit(terms, where)
+        return Fit(terms, where, dict(self._weights(placement)))
+
+    def _weights(self, placement: Placement) -> Iterator[tuple[str, int]]:
+        """Give a cluster the greatest weight of the rules that select it."""
+        scheduling = placement.replica_scheduling
+        preference = scheduling.weight_preference if scheduling else None
+        rules = preference.static_weight_list if preference else ()
+        for cluster in self.ordered:
+            if matching := [rule.weight for rule in rules if matches_affinity(rule.target_cluster, cluster)]:
+                yield cluster.metadata.name, max(matching)
 
     def _term(
         self,

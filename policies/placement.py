@@ -12,12 +12,10 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from policies.api.binding import TargetCluster
-from policies.api.cluster import Cluster
 from policies.api.propagation import Placement, PropagationSpec, ReplicaScheduling
 from policies.division import divide_by_tiers, webster
 from policies.filters import Clusters, Fit, Term
 from policies.groups import Candidate, Need
-from policies.selectors import matches_affinity
 from policies.spreading import Lack, Where, select
 from policies.verdicts import (
     Rejection,
@@ -86,7 +84,7 @@ def place(workload: Workload, placement: Placement, clusters: Clusters, present:
     fit = clusters.fit(placement, workload.group_version, workload.kind)
     tried: list[Decision] = []
     for term in _in_turn(fit, placement, present.affinity):
-        decision = _among(term, fit.where, workload, placement, clusters, present)
+        decision = _among(term, fit, workload, placement, len(clusters.ordered), present)
         if decision.verdict is None:
             return decision._replace(affinity=term.name)
         tried.append(decision._replace(affinity=term.name))
@@ -125,16 +123,19 @@ def _in_turn(fit: Fit, placement: Placement, in_use: str) -> Iterator[Term]:
 
 
 def _among(
-    term: Term, where: Where, workload: Workload, placement: Placement, clusters: Clusters, present: Present
+    term: Term, fit: Fit, workload: Workload, placement: Placement, total: int, present: Present
 ) -> Decision:
-    """Decide among the clusters of one group."""
+    """Decide among the clusters of one group.
+
+    :param total: how many clusters there are
+    """
     held = {target.name: target.replicas or 0 for target in present.targets}
     fitting, rejections = _fitting(term, placement, present, held)
     if not fitting:
-        return Decision((), no_cluster_fit(len(clusters.ordered), rejections.values()), rejections)
-    chosen = _chosen(workload, placement, fitting, where, present, held)
+        return Decision((), no_cluster_fit(total, rejections.values()), rejections)
+    chosen = _chosen(workload, placement, fitting, fit.where, present, held)
     assigned = (
-        chosen if isinstance(chosen, Lack) else _assign(workload, placement, chosen, clusters, present, held)
+        chosen if isinstance(chosen, Lack) else _assign(workload, placement, chosen, fit, present, held)
     )
     if isinstance(assigned, Lack):
         return Decision((), too_few(*assigned), rejections)
@@ -226,7 +227,7 @@ def _assign(
     workload: Workload,
     placement: Placement,
     chosen: Sequence[Candidate],
-    clusters: Clusters,
+    fit: Fit,
     present: Present,
     held: Mapping[str, int],
 ) -> tuple[TargetCluster, ...] | Lack:
@@ -239,7 +240,9 @@ def _assign(
         if shares is None:
             return Lack("replica", replicas, sum(each.room or 0 for each in chosen))
     else:
-        weights = _weights(scheduling, [clusters.by_name[each.name] for each in chosen])
+        names = [each.name for each in chosen]
+        weights = {name: fit.weights[name] for name in names if name in fit.weights}
+        weights = weights or dict.fromkeys(names, 1)  # no rule speaks of any of them
         shares = webster(replicas, weights, workload.uid)
     return tuple(_target(name, share) for name, share in shares.items() if share or not replicas)
 
@@ -272,17 +275,6 @@ def _by_capacity(
 
 def _aggregated(scheduling: ReplicaScheduling) -> bool:
     return scheduling.replica_division_preference == "Aggregated"
-
-
-def _weights(scheduling: ReplicaScheduling, candidates: Sequence[Cluster]) -> dict[str, int]:
-    """Give a cluster the greatest weight of its rules; where no rule matches any, all weigh the same."""
-    preference = scheduling.weight_preference
-    rules = preference.static_weight_list if preference else ()
-    weights: dict[str, int] = {}
-    for cluster in candidates:
-        if matching := [rule.weight for rule in rules if matches_affinity(rule.target_cluster, cluster)]:
-            weights[cluster.metadata.name] = max(matching)
-    return weights or dict.fromkeys((cluster.metadata.name for cluster in candidates), 1)
 
 
 def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
