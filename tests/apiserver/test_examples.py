@@ -19,7 +19,7 @@ def documents() -> Iterator[Manifest]:
         yield from yaml.safe_load_all(path.read_text())
 
 
-@pytest.mark.parametrize("manifest", documents(), ids=lambda manifest: manifest["metadata"]["name"])
+@pytest.mark.parametrize("manifest", [*documents()], ids=lambda manifest: manifest["metadata"]["name"])
 async def test_an_example_is_valid_and_stored(running: Federated, shop: str, manifest: Manifest) -> None:
     manifest["metadata"]["namespace"] = shop
     assert validate(manifest) == ((), ())
