@@ -17,8 +17,7 @@ from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
-from policies import placement
-from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
+from policies.api.binding import BindingSpec
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.propagation import PropagationPolicy, WorkloadAffinity
@@ -26,6 +25,7 @@ from policies.copies import FIELD_MANAGER, FINALIZER
 from policies.filters import Clusters
 from policies.matching import governing
 from policies.placement import Present, Workload
+from policies.scheduling import decide
 from policies.verdicts import UNPLACED, Verdict
 
 
@@ -141,37 +141,10 @@ class Schedule:
         self, ref: Ref, template: Template, policy: PropagationPolicy | None, record: Record | None
     ) -> tuple[BindingSpec, Verdict]:
         resource = reference(ref, template.uid)
-        before = record.spec if record else BindingSpec(resource=resource)
-        clusters = self._clusters()
-        if policy is None:
-            kept = [target for target in before.clusters if target.name in clusters.staying]
-            spec = before.model_copy(update={"resource": resource, "policy": None, "clusters": kept})
-            return spec, _NO_POLICY
-        present = self._present(ref, template, policy, before)
-        if unsupported := placement.unsupported_fields(policy.spec):
-            decision = placement.hold(unsupported[0], clusters, present)
-        else:
-            decision = placement.place(_facts(ref, template), policy.spec.placement, clusters, present)
-        placed = policy.spec.placement
-        shares = placement.completions(template.completions, placed, decision.clusters, template.uid)
-        targets = [
-            TargetCluster(name=target.name, replicas=target.replicas, completions=shares.get(target.name))
-            for target in decision.clusters
-        ]
-        spec = BindingSpec(
-            resource=resource,
-            policy=PolicyReference(
-                kind=policy.kind,  # type: ignore[arg-type]
-                namespace=policy.metadata.namespace,
-                name=policy.metadata.name,
-            ),
-            conflict_resolution=policy.spec.conflict_resolution,
-            preserve_resources_on_deletion=policy.spec.preserve_resources_on_deletion,
-            affinity_name=decision.affinity,
-            clusters=targets,
-            evictions=before.evictions,
-        )
-        return spec, decision.verdict or _scheduled(decision.clusters)
+        empty = BindingSpec(resource=resource)
+        before = record.spec.model_copy(update={"resource": resource}) if record else empty
+        present = self._present(ref, template, policy, before) if policy else Present()
+        return decide(_facts(ref, template), template.completions, policy, before, self._clusters(), present)
 
     def _present(
         self, ref: Ref, template: Template, policy: PropagationPolicy, before: BindingSpec
@@ -219,15 +192,6 @@ class Schedule:
         }
         answer = await self._host.api.patch(resource, name, namespace, body, manager=FIELD_MANAGER)
         self._host.observe_binding(resource, answer)
-
-
-_NO_POLICY = Verdict(
-    "NoPolicy", "no policy selects the template: its copies stay as they are; apply a policy that does"
-)
-
-
-def _scheduled(clusters: tuple[TargetCluster, ...]) -> Verdict:
-    return Verdict("Scheduled", f"placed on {len(clusters)} cluster{'s'[: len(clusters) != 1]}")
 
 
 def _facts(ref: Ref, template: Template) -> Workload:
