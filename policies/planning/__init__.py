@@ -1,0 +1,1 @@
+"""What would become of the copies if other manifests were applied: two worlds, and how they differ."""
