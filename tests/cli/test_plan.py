@@ -1,0 +1,236 @@
+"""atoll plan: from files alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from click.testing import Result
+from typer.testing import CliRunner
+
+from federation.cli.main import app
+from federation.cli.plan import plan_command
+from policies.api.meta import API_VERSION, Manifest
+
+APP: Manifest = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "replicas": 4,
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "nginx:1"}]},
+        },
+    },
+}
+
+
+def of_ours(kind: str, name: str, **spec: Any) -> Manifest:
+    metadata = {"name": name} | ({} if kind.startswith("Cluster") else {"namespace": "shop"})
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def policy(*clusters: str, **placement: Any) -> Manifest:
+    placement = {
+        "clusterAffinity": {"clusterNames": list(clusters)},
+        "replicaScheduling": {"replicaSchedulingType": "Divided"},
+        **placement,
+    }
+    selectors = [{"apiVersion": "apps/v1", "kind": "Deployment"}]
+    return of_ours("PropagationPolicy", "web", resourceSelectors=selectors, placement=placement)
+
+
+CLUSTERS = [of_ours("Cluster", f"m{n}") for n in (1, 2, 3)]
+NOTE = (
+    "note: status.apis of Clusters m1, m2, m3 is not in the files: taken to serve every kind; "
+    "`kubectl get clusters -o yaml` has it"
+)
+
+
+ALONE = typer.Typer()  # all commands take a while to be put together
+ALONE.command()(plan_command)
+
+
+class Files:
+    """A directory of manifests, and plans from them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def plan(self, *options: str, base: list[Manifest] | None = None, given: list[Manifest]) -> Result:
+        line = ["-f", self._written("given.yaml", given)]
+        if base is not None:
+            line += ["--base", self._written("base.yaml", base)]
+        return CliRunner().invoke(ALONE, [*line, *options])
+
+    def _written(self, name: str, manifests: list[Manifest]) -> str:
+        path = self._path / name
+        path.write_text(yaml.safe_dump_all(manifests))
+        return str(path)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path)
+
+
+def test_a_plan_from_nothing_creates(files: Files) -> None:
+    result = files.plan(given=[*CLUSTERS, policy("m1", "m2"), APP])
+    assert (result.exit_code, result.stderr.splitlines()) == (0, [NOTE])
+    assert result.stdout.splitlines() == [
+        "Deployment shop/web, by PropagationPolicy shop/web",
+        "  + m1, m2: create, 2 replicas",
+        "2 to create, 0 to update, 0 to move, 0 to delete, 0 to release; 0 unchanged",
+    ]
+
+
+def test_a_change_of_the_policy_moves_and_one_of_the_template_shows_its_fields(files: Files) -> None:
+    changed = yaml.safe_load(yaml.safe_dump(APP).replace("nginx:1", "nginx:2"))
+    result = files.plan(base=[*CLUSTERS, policy("m1", "m2"), APP], given=[policy("m2", "m3"), changed])
+    assert result.stdout.splitlines() == [
+        "Deployment shop/web, by PropagationPolicy shop/web",
+        "  > m3: move from m1, 2 replicas",
+        "  ~ m2: update",
+        '      spec.template.spec.containers[web].image: "nginx:1" -> "nginx:2"',
+        "0 to create, 1 to update, 1 to move, 0 to delete, 0 to release; 0 unchanged",
+    ]
+
+
+def test_a_plan_is_for_programs_too(files: Files) -> None:
+    arguments = {"base": [*CLUSTERS, policy("m1", "m2"), APP], "given": [policy("m2")]}
+    result = files.plan("-o", "json", **arguments)  # type: ignore[arg-type]
+    found = json.loads(result.stdout)
+    assert found["objects"] == [
+        {
+            "group": "apps",
+            "kind": "Deployment",
+            "namespace": "shop",
+            "name": "web",
+            "policy": {"kind": "PropagationPolicy", "namespace": "shop", "name": "web"},
+            "clusters": [
+                {
+                    "cluster": "m2",
+                    "action": "update",
+                    "fields": [{"path": "spec.replicas", "old": 2, "new": 4}],
+                },
+                {"cluster": "m1", "action": "delete"},
+            ],
+            "failures": [],
+            "unchanged": 0,
+        }
+    ]
+    assert found["counts"] == {
+        "create": 0, "update": 1, "move": 0, "delete": 1, "release": 0, "unchanged": 0, "failing": 0,
+    }  # fmt: skip
+    assert yaml.safe_load(files.plan("-o", "yaml", **arguments).stdout) == found  # type: ignore[arg-type]
+
+
+def test_what_does_not_change_is_shown_with_wide_only(files: Files) -> None:
+    everything = [*CLUSTERS, policy("m1", "m2"), APP]
+    assert files.plan(base=everything, given=[APP]).stdout.splitlines() == [
+        "0 to create, 0 to update, 0 to move, 0 to delete, 0 to release; 2 unchanged"
+    ]
+    assert files.plan("-o", "wide", base=everything, given=[APP]).stdout.splitlines()[:2] == [
+        "Deployment shop/web, by PropagationPolicy shop/web",
+        "    2 unchanged",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("clusters", "options", "code", "said"),
+    [
+        (["m2"], ["--max-deletions", "1"], 0, ""),
+        (["m2"], ["--max-deletions", "0"], 3, "1 copy would be deleted, and at most 0 may"),
+        (["m2", "m3"], ["--max-moves", "0"], 3, "1 copy would be moved, and at most 0 may"),
+        (["m2", "m3"], ["--max-deletions", "0"], 0, ""),
+        (["m2"], [], 0, ""),
+    ],
+)
+def test_more_than_is_allowed_has_an_exit_code_of_its_own(
+    files: Files, clusters: list[str], options: list[str], code: int, said: str
+) -> None:
+    result = files.plan(*options, base=[*CLUSTERS, policy("m1", "m2"), APP], given=[policy(*clusters)])
+    assert result.exit_code == code
+    assert said in result.stderr
+    assert result.stdout.splitlines()[-1].endswith("unchanged")
+
+
+def test_what_files_leave_out_stays_unless_it_is_pruned_and_clusters_stay_in_any_case(files: Files) -> None:
+    base = [*CLUSTERS, policy("m1", "m2"), APP]
+    assert "0 to delete" in files.plan(base=base, given=[policy("m1", "m2")]).stdout
+    pruned = files.plan("--prune", base=base, given=[policy("m1", "m2")])
+    assert pruned.stdout.splitlines() == [
+        "Deployment shop/web",
+        "  - m1, m2: delete",
+        "0 to create, 0 to update, 0 to move, 2 to delete, 0 to release; 0 unchanged",
+    ]
+
+
+def test_mistakes_are_all_named_with_file_document_and_field(files: Files, tmp_path: Path) -> None:
+    wrong = policy("m1")
+    wrong["spec"]["placement"]["spreadConstraint"] = []
+    wrong["spec"]["placement"]["clusterTolerations"] = [{"key": "a b", "operator": "Exists"}]
+    result = files.plan(given=[*CLUSTERS, wrong, APP, APP])
+    assert result.exit_code == 1
+    place = f"error: {tmp_path}/given.yaml: document"
+    assert [line.split("; ")[0] for line in result.stderr.splitlines()] == [
+        f"{place} 6: Deployment shop/web is in {tmp_path}/given.yaml: document 5, too",
+        f"{place} 4: PropagationPolicy shop/web: spec.placement.spreadConstraint: there is no such field",
+        f"{place} 4: PropagationPolicy shop/web: spec.placement.clusterTolerations[0].key: "
+        "'a b' is no valid key",
+    ]
+    assert result.stdout == ""
+
+
+def test_a_value_of_the_wrong_type_is_a_mistake(files: Files) -> None:
+    wrong = policy("m1") | {"spec": {"resourceSelectors": [], "priority": "high"}}
+    lines = files.plan(given=[wrong]).stderr.splitlines()
+    assert any("spec.priority: Input should be a valid integer" in line for line in lines)
+
+
+def test_a_field_that_nothing_acts_on_yet_is_noted(files: Files) -> None:
+    lazy = policy("m1")
+    lazy["spec"]["propagateDeps"] = True
+    result = files.plan(given=[*CLUSTERS, lazy, APP])
+    assert "spec.propagateDeps: it is not supported yet" in result.stderr
+    assert "Unsupported" in result.stdout
+
+
+def test_an_object_without_a_namespace_is_in_the_one_that_is_given(files: Files) -> None:
+    here = APP | {"metadata": {"name": "web"}}
+    assert "Deployment shop/web" in files.plan("-n", "shop", given=[*CLUSTERS, policy("m1"), here]).stdout
+    assert "Deployment" not in files.plan(given=[*CLUSTERS, policy("m1"), here]).stdout
+
+
+def test_a_kind_that_a_definition_in_the_files_calls_cluster_scoped_has_no_namespace(files: Files) -> None:
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "lamps.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"kind": "Lamp"}},
+    }
+    lamp = {"apiVersion": "example.com/v1", "kind": "Lamp", "metadata": {"name": "desk"}}
+    every = of_ours(
+        "ClusterPropagationPolicy",
+        "all",
+        resourceSelectors=[{"apiVersion": "example.com/v1", "kind": "Lamp"}],
+    )
+    assert "Lamp desk, by" in files.plan(given=[*CLUSTERS, definition, lamp, every]).stdout
+    assert "Lamp default/desk, by" in files.plan(given=[*CLUSTERS, lamp, every]).stdout
+
+
+def test_it_is_a_command_of_atoll(files: Files) -> None:
+    result = CliRunner().invoke(app, ["plan", "--help"])
+    assert "Exit code 0: a plan." in result.stdout
+
+
+def test_the_host_and_files_are_not_both_the_base(files: Files) -> None:
+    result = files.plan("--from-live", base=[], given=[APP])
+    assert result.exit_code == 2
+    assert "--from-live takes the host for the base" in result.stderr
