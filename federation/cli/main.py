@@ -8,6 +8,7 @@ import typer
 
 from federation.cli import install, members, placements
 from federation.cli.controller import controller
+from federation.cli.convert import convert_command
 from federation.cli.plan import plan_command
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
@@ -26,6 +27,7 @@ app.command("join")(members.join_command)
 app.command("unjoin")(members.unjoin_command)
 app.command("placements")(placements.placements_command)
 app.command("plan")(plan_command)
+app.command("convert")(convert_command)
 app.add_typer(rollout, name="rollout")
 app.add_typer(services.services, name="services")
 app.command("export")(services.export)
