@@ -9,7 +9,7 @@ from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, NotServed
 from federation.kube.resources import Resource
 from federation.manifests import Document, Unreadable
-from federation.planning import Base, Planned, checked, is_cluster, planned
+from federation.planning import Base, Planned, checked, is_cluster, planned, recorded
 from federation.resources import (
     CLUSTER,
     CLUSTER_OVERRIDE,
@@ -19,7 +19,6 @@ from federation.resources import (
     PROPAGATION,
     RESOURCE_BINDING,
 )
-from policies.api.binding import BindingSpec, ResourceBinding
 from policies.api.meta import GROUP, Manifest
 from policies.matching import group_of
 from policies.planning.applying import applied
@@ -41,11 +40,11 @@ async def live(api: Api, given: Sequence[Document], namespace: str) -> Planned:
     """
     discovery = Discovery(api)
     await discovery.refresh()
-    _served(discovery, given)
     try:
         base = await _base(api, discovery, given)
     except NotServed:
         raise ApiError("the host serves no policies; `atoll install` installs Atoll's kinds") from None
+    _served(discovery, given)
     clusters = [key.name for key in base.manifests if is_cluster(key)]
     wanted = checked(given, lambda each: _resource(discovery, each).namespaced, namespace, clusters)
     then = {
@@ -81,20 +80,20 @@ def _resource(discovery: Discovery, manifest: Manifest) -> Resource:
 async def _base(api: Api, discovery: Discovery, given: Sequence[Document]) -> Base:
     """List clusters, policies and bindings, then the templates of every kind that these or the files name."""
     manifests = {identity_of(each): each async for each in _listed(api, (CLUSTER, *_POLICIES))}
-    bindings = [ResourceBinding.model_validate(each) async for each in _listed(api, _BINDINGS)]
+    standing = dict(recorded([each async for each in _listed(api, _BINDINGS)]))
     invalid = dict(_invalid(manifests))
     for key in invalid:
         del manifests[key]
     policies = [*manifests.values(), *(document.manifest for document in given)]
     kinds = {
-        *((binding.spec.resource.api_version, binding.spec.resource.kind) for binding in bindings),
+        *((spec.resource.api_version, spec.resource.kind) for spec in standing.values()),
         *_selected(policies),
         *((document.manifest["apiVersion"], document.manifest["kind"]) for document in given),
     }
     found = {discovery.resource(group_of(version), kind) for version, kind in kinds}
     resources = sorted(each for each in found if each is not None and each.group != GROUP)
     manifests |= {identity_of(each): each async for each in _listed(api, resources)}
-    return Base(manifests, dict(map(_standing, bindings)), invalid)
+    return Base(manifests, standing, live=True, invalid=invalid)
 
 
 async def _listed(api: Api, resources: Iterable[Resource]) -> AsyncIterator[Manifest]:
@@ -102,12 +101,6 @@ async def _listed(api: Api, resources: Iterable[Resource]) -> AsyncIterator[Mani
         async for page in api.list(resource):
             for item in page.items:
                 yield item
-
-
-def _standing(binding: ResourceBinding) -> tuple[Identity, BindingSpec]:
-    resource = binding.spec.resource
-    key = Identity(group_of(resource.api_version), resource.kind, resource.namespace, resource.name)
-    return key, binding.spec
 
 
 def _selected(manifests: Iterable[Manifest]) -> set[tuple[str, str]]:

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from federation.controllers.documents import Yaml
 from federation.manifests import Document, Unreadable
+from mcs.api import KINDS as SERVICE_KINDS
 from policies.api import KINDS
-from policies.api.binding import BindingSpec
+from policies.api.binding import BindingSpec, ResourceBinding
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION, GROUP, Manifest
 from policies.api.schema import kind_schema
@@ -34,8 +35,11 @@ from policies.validation.selection import CLUSTER_SCOPED
 from policies.validation.unknown import unknown_fields
 from policies.verdicts import Verdict
 
-_MODELS = {kind.__name__: kind for kind in KINDS}
-_CLUSTER_SCOPED = CLUSTER_SCOPED | {(GROUP, kind.__name__) for kind in KINDS if not kind.namespaced}
+_MODELS = {kind.__name__: kind for kind in (*KINDS, *SERVICE_KINDS)}
+_BINDINGS = ("ResourceBinding", "ClusterResourceBinding")
+_JUDGED = frozenset(kind.__name__ for kind in KINDS)
+"""Kinds that `policies.validation` knows."""
+_CLUSTER_SCOPED = CLUSTER_SCOPED | {(GROUP, name) for name, kind in _MODELS.items() if not kind.namespaced}
 
 
 class Planned(NamedTuple):
@@ -50,8 +54,10 @@ class Base:
     """What there is before anything is applied."""
 
     manifests: Mapping[Identity, Manifest]
-    standing: Mapping[Identity, BindingSpec] | None = None
-    """What the bindings say; None to decide afresh for what the files hold."""
+    standing: Mapping[Identity, BindingSpec] = field(default_factory=dict)
+    """What bindings say."""
+    live: bool = False
+    """Bindings say it all, and the Clusters what they serve; else the rest is decided afresh."""
     invalid: Mapping[Identity, Verdict] = field(default_factory=dict)
     """Stored policies that are not valid; `manifests` lacks them."""
 
@@ -69,7 +75,7 @@ def planned(
     kept = (key for key in before if key not in changed and (key in given or not prune or is_cluster(key)))
     after = {key: before[key] for key in kept}
     after |= _entities(changed)
-    from_files = given if base.standing is not None else {**base.manifests, **given}
+    from_files = given if base.live else {**base.manifests, **given}
     notes = [*notes, *_assume(before, after, from_files)]
     states = _states(base, before, after, given)
     return Planned(compare(*states), tuple(notes))
@@ -116,11 +122,11 @@ def _states(
     given: Mapping[Identity, Manifest],
 ) -> tuple[State, State]:
     renderer, now, then = Renderer(Yaml()), World(before), World(after)
-    decided = decisions(now, base.standing or {}, base.invalid)
-    if base.standing is not None:  # the host has decided already; only why is asked anew
-        decided = {
-            key: Decided(spec, decided[key].verdict) for key, spec in base.standing.items() if key in decided
-        }
+    decided = {
+        key: Decided(base.standing.get(key, each.spec), each.verdict)
+        for key, each in decisions(now, base.standing, base.invalid).items()
+        if key in base.standing or not base.live
+    }
     specs = {key: each.spec for key, each in decided.items()}
     invalid = {key: verdict for key, verdict in base.invalid.items() if key not in given}
     new = decisions(then, specs, invalid)
@@ -182,13 +188,15 @@ def _scoped(manifest: Manifest, namespace: str) -> Manifest:
 
 
 def _mistakes(manifest: Manifest, clusters: set[str]) -> Iterator[str]:
-    if manifest["apiVersion"] == API_VERSION and manifest["kind"] in _MODELS:
-        for path in unknown_fields(_schema(manifest["kind"]), manifest):
-            yield f"{path}: there is no such field; see `kubectl explain` for the kind"
-        yield from map(str, validate(manifest, clusters).denials)
-        return
+    kind = manifest["kind"]
     if group_of(manifest["apiVersion"]) == GROUP:
-        yield f"apiVersion: there is no {manifest['kind']} in {manifest['apiVersion']}"
+        if manifest["apiVersion"] != API_VERSION or kind not in _MODELS:
+            yield f"apiVersion: there is no {kind} in {manifest['apiVersion']}"
+            return
+        for path in unknown_fields(_schema(kind), manifest):
+            yield f"{path}: there is no such field; see `kubectl explain` for the kind"
+        if kind in _JUDGED:
+            yield from map(str, validate(manifest, clusters).denials)
         return
     try:
         entity_of(manifest)
@@ -200,7 +208,7 @@ def _warnings(manifest: Manifest, clusters: set[str]) -> Iterator[str]:
     if group_of(manifest["apiVersion"]) != GROUP:
         if why := never_propagated(manifest):
             yield f"it stays on the host: {why}"
-    elif manifest["kind"] in _MODELS and manifest["kind"] != "Cluster":  # a file has no kubeconfig of one
+    elif manifest["kind"] in _JUDGED - {"Cluster"}:  # what a file lacks of a Cluster is `atoll join`'s to add
         yield from map(str, validate(manifest, clusters).warnings)
 
 
@@ -231,4 +239,14 @@ def offline(
     present = checked(base, namespaced, namespace)
     clusters = [key.name for key in present.manifests if is_cluster(key)]
     wanted = checked(given, namespaced, namespace, clusters)
-    return planned(Base(present.manifests), wanted.manifests, prune=prune, notes=wanted.warnings)
+    standing = dict(recorded(present.manifests.values()))
+    return planned(Base(present.manifests, standing), wanted.manifests, prune=prune, notes=wanted.warnings)
+
+
+def recorded(manifests: Iterable[Manifest]) -> Iterator[tuple[Identity, BindingSpec]]:
+    """Return what the bindings among some objects say, by template."""
+    for manifest in manifests:
+        if group_of(manifest["apiVersion"]) == GROUP and manifest["kind"] in _BINDINGS:
+            spec = ResourceBinding.model_validate(manifest).spec
+            named = spec.resource
+            yield Identity(group_of(named.api_version), named.kind, named.namespace, named.name), spec

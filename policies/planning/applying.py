@@ -32,13 +32,14 @@ def _last(live: Manifest) -> Any:
 
 
 def _merged(live: Any, given: Any, last: Any) -> Any:
-    if isinstance(live, dict) and isinstance(given, dict):
+    if isinstance(given, dict):
+        present = live if isinstance(live, dict) else {}
         before = last if isinstance(last, dict) else {}
-        kept = {key: value for key, value in live.items() if key in given or key not in before}
-        said = {key: _merged(live.get(key), value, before.get(key)) for key, value in given.items()}
-        return {key: value for key, value in (kept | said).items() if value is not None}
-    if isinstance(live, list) and isinstance(given, list):
-        return _list(live, given, last if isinstance(last, list) else [])
+        kept = {key: value for key, value in present.items() if key in given or key not in before}
+        said = {key: _merged(present.get(key), value, before.get(key)) for key, value in given.items()}
+        return {key: value for key, value in (kept | said).items() if key not in said or value is not None}
+    if isinstance(given, list):
+        return _list(live if isinstance(live, list) else [], given, last if isinstance(last, list) else [])
     return given
 
 

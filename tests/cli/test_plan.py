@@ -172,6 +172,15 @@ def test_what_files_leave_out_stays_unless_it_is_pruned_and_clusters_stay_in_any
     ]
 
 
+def test_bindings_among_the_base_say_where_things_are(files: Files) -> None:
+    resource = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "namespace": "shop"}
+    placed = {"resource": {**resource, "name": "web"}, "clusters": [{"name": "m3", "replicas": 4}]}
+    base = [*CLUSTERS, policy("m2", "m3"), APP, of_ours("ResourceBinding", "web.deployments.apps", **placed)]
+    assert files.plan(base=base, given=[policy("m2")]).stdout.splitlines()[1:2] == [
+        "  > m2: move from m3, 4 replicas"
+    ]
+
+
 def test_mistakes_are_all_named_with_file_document_and_field(files: Files, tmp_path: Path) -> None:
     wrong = policy("m1")
     wrong["spec"]["placement"]["spreadConstraint"] = []
@@ -200,6 +209,21 @@ def test_a_field_that_nothing_acts_on_yet_is_noted(files: Files) -> None:
     result = files.plan(given=[*CLUSTERS, lazy, APP])
     assert "spec.propagateDeps: it is not supported yet" in result.stderr
     assert "Unsupported" in result.stdout
+
+
+def test_kinds_of_services_are_known_and_others_in_our_group_are_not(files: Files) -> None:
+    service = of_ours("MultiClusterService", "web")
+    assert files.plan(given=[service]).exit_code == 0
+    assert "there is no such field" in files.plan(given=[service | {"spec": {"a": 1}}]).stderr
+    assert "there is no Policy in" in files.plan(given=[of_ours("Policy", "web")]).stderr
+
+
+def test_what_stays_on_the_host_is_noted(files: Files) -> None:
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "a"}}
+    assert (
+        "Lease default/a: it stays on the host: Leases belong to one cluster"
+        in files.plan(given=[lease]).stderr
+    )
 
 
 def test_an_object_without_a_namespace_is_in_the_one_that_is_given(files: Files) -> None:

@@ -205,6 +205,13 @@ def test_the_deprecated_pair_becomes_a_rule() -> None:
     assert [note.field for note in converted.notes] == ["spec.targetCluster", "spec.overriders"]
 
 
+def test_the_deprecated_pair_comes_after_rules_that_should_not_be_there_with_it() -> None:
+    rules = [{"overriders": {"plaintext": [{"path": "/b", "operator": "remove"}]}}]
+    converted = convert(override(overrideRules=rules, targetCluster={"clusterNames": ["m1"]}))
+    assert converted.manifest["spec"]["overrideRules"][:1] == rules
+    assert len(converted.manifest["spec"]["overrideRules"]) == 2
+
+
 def test_taints_of_clusters_in_trouble_have_our_names() -> None:
     tolerations = [
         {"key": "cluster.karmada.io/not-ready", "operator": "Exists"},
