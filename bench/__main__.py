@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bursts, deciding, figures, latency, releases, report, services
+from bench import bursts, deciding, figures, latency, planning, releases, report, services
 from bench.report import Results
 from bench.stage import Scale, staged
 
@@ -64,6 +64,8 @@ async def _bench(arguments: argparse.Namespace) -> None:
     if not (arguments.only_releases or arguments.only_services):
         results.rates = deciding.run(0.1 if arguments.quick else 3.0)
         results.figures += figures.of_rates(results.rates)
+        size = (20, 3) if arguments.quick else (1000, 20)
+        results.figures.append(figures.of_planning(planning.run(*size)))
     if not arguments.only_decisions:
         await _on_servers(results, arguments)
     report.show(results.figures)

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.bursts import Burst, Bursts, Round
 from bench.deciding import Rates
 from bench.latency import Latencies
+from bench.planning import Planned
 from bench.releases import REPLICAS, STEPS, Releases
 from bench.services import ENDPOINTS, Measured
 from bench.steady import Steady
@@ -63,6 +64,13 @@ class Figure:
         if value is None:
             return None
         return _HOLDS[self.target.relation](value, self.target.value)
+
+
+def of_planning(planned: Planned) -> Figure:
+    """Return the figure of a plan from files; the target is that of 1,000 templates in 20 clusters."""
+    where = f"{planned.templates} x {planned.clusters}"
+    target = Target("≤", 5.0) if (planned.templates, planned.clusters) == (1000, 20) else None
+    return Figure(f"plan {where}", "s", planned.seconds, target=target, detail=f"{planned.updated} updates")
 
 
 def of_bursts(bursts: Bursts, create: float, update: float) -> list[Figure]:

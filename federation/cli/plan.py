@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -72,13 +73,14 @@ def plan_command(
 
     if from_live and (base or prune):
         raise typer.BadParameter("--from-live takes the host for the base; leave out --base and --prune")
-    given = documents(files, recursive)
-    if from_live:
-        planned = _live(given, kubeconfig, context, namespace)
-    else:
-        present = documents(base or [], recursive)
-        planned = _told(lambda: offline(given, present, namespace or "default", prune=prune))
-    _show(planned, output)
+    with _without_collecting():
+        given = documents(files, recursive)
+        if from_live:
+            planned = _live(given, kubeconfig, context, namespace)
+        else:
+            present = documents(base or [], recursive)
+            planned = _told(lambda: offline(given, present, namespace or "default", prune=prune))
+        _show(planned, output)
     exceeded = beyond(planned.plan, {"delete": max_deletions, "move": max_moves})
     for action, most in exceeded.items():
         option, done = {"delete": ("--max-deletions", "deleted"), "move": ("--max-moves", "moved")}[action]
@@ -90,6 +92,18 @@ def plan_command(
         )
     if exceeded:
         raise typer.Exit(TOO_MANY)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Look for no garbage: thousands of manifests hold none, and the search takes a quarter of the time."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def documents(files: list[str], recursive: bool) -> list[Document]:
@@ -124,7 +138,9 @@ def _show(planned: Planned, output: Output) -> None:
     for note in planned.notes:
         typer.echo(f"note: {note}", err=True)
     if output is Output.JSON:
-        typer.echo(json.dumps(manifest(*planned), indent=2))
+        import orjson
+
+        typer.echo(orjson.dumps(manifest(*planned), option=orjson.OPT_INDENT_2))
     elif output is Output.YAML:
         import yaml
 

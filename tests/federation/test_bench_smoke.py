@@ -48,6 +48,10 @@ def test_each_figure_says_its_ratio_and_whether_its_target_is_reached(figures: d
     assert all(figure["atoll"] >= 0 for figure in figures.values())
 
 
+def test_a_plan_from_files_updates_every_copy(figures: dict[str, Any]) -> None:
+    assert figures["plan 20 x 3"]["detail"] == "60 updates"
+
+
 def test_every_deployment_is_written_once_to_each_member(document: dict[str, Any]) -> None:
     (toll,) = document["bursts"][0]["tolls"]
     once = {"APPLY deployments": OBJECTS}
