@@ -10,7 +10,7 @@ import pytest
 
 from policies.api.meta import API_VERSION, Manifest
 from policies.karmada.conversion import CONVERTED, KARMADA, Converted, carried, convert
-from policies.karmada.notes import DIFFERENT, DROPPED, OWN
+from policies.karmada.notes import BY_HAND, DIFFERENT, DROPPED, OWN, PURGE_MODES, TAINTS
 from policies.validation import validate
 
 SELECTORS = [{"apiVersion": "apps/v1", "kind": "Deployment"}]
@@ -63,6 +63,12 @@ def test_what_is_noted_or_ours_alone_is_told_apart_by_the_fields_there_are() -> 
     theirs = {path for _, path in karmada_fields()}
     assert {*DROPPED, *DIFFERENT} <= theirs
     assert not OWN & theirs
+
+
+def test_what_has_no_counterpart_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "karmada.md").read_text()
+    named = {*(path.removeprefix("spec.") for path in DROPPED), *BY_HAND, *TAINTS, *PURGE_MODES}
+    assert sorted(name for name in named if name not in page) == []
 
 
 @pytest.mark.parametrize("kind", sorted(CONVERTED))

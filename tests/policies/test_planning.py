@@ -217,6 +217,20 @@ def test_a_template_without_a_spec_is_refused() -> None:
         entity_of({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"}})
 
 
+NAMES = st.sets(st.sampled_from(["m1", "m2", "m3", "m4"]), min_size=1)
+
+
+@given(NAMES, NAMES)
+def test_every_copy_is_accounted_for_once(was: set[str], now: set[str]) -> None:
+    there = clusters("m1", "m2", "m3", "m4")
+    before = world(*there, pp("p", placement=only(*sorted(was))), deployment("a:1"))
+    found = plan(before, before | world(pp("p", placement=only(*sorted(now)))))
+    counts = found.counts()
+    assert counts["create"] + counts["move"] + found.unchanged == len(now)
+    assert counts["delete"] + counts["move"] + found.unchanged == len(was) == found.present
+    assert not (counts["create"] and counts["delete"])
+
+
 # Limits
 
 
