@@ -21,7 +21,6 @@ from federation.resources import (
 )
 from policies.api.meta import GROUP, Manifest
 from policies.matching import group_of
-from policies.planning.applying import applied
 from policies.planning.world import Identity, identity_of
 from policies.validation import validate
 from policies.verdicts import Verdict
@@ -47,11 +46,7 @@ async def live(api: Api, given: Sequence[Document], namespace: str) -> Planned:
     _served(discovery, given)
     clusters = [key.name for key in base.manifests if is_cluster(key)]
     wanted = checked(given, lambda each: _resource(discovery, each).namespaced, namespace, clusters)
-    then = {
-        key: applied(base.manifests[key], manifest) if key in base.manifests else manifest
-        for key, manifest in wanted.manifests.items()
-    }
-    return planned(base, then, notes=wanted.warnings)
+    return planned(base, wanted.manifests, notes=wanted.warnings)
 
 
 def _served(discovery: Discovery, given: Iterable[Document]) -> None:

@@ -19,6 +19,7 @@ from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION, GROUP, Manifest
 from policies.api.schema import kind_schema
 from policies.matching import group_of, never_propagated
+from policies.planning.applying import applied
 from policies.planning.comparison import Plan, State, compare
 from policies.planning.copies import Decided, Renderer, decisions
 from policies.planning.world import (
@@ -67,11 +68,12 @@ def planned(
 ) -> Planned:
     """Compare what there is with what there would be.
 
-    :param given: the objects as they are to be.
+    :param given: the objects to apply.
     :param prune: what is not given is to go, but for Clusters: these leave by `atoll unjoin`.
     """
     before = _entities(base.manifests)
-    changed = {key: each for key, each in given.items() if base.manifests.get(key) != each}
+    then = {key: _onto(base.manifests.get(key), each) for key, each in given.items()}
+    changed = {key: each for key, each in then.items() if base.manifests.get(key) != each}
     kept = (key for key in before if key not in changed and (key in given or not prune or is_cluster(key)))
     after = {key: before[key] for key in kept}
     after |= _entities(changed)
@@ -79,6 +81,15 @@ def planned(
     notes = [*notes, *_assume(before, after, from_files)]
     states = _states(base, before, after, given)
     return Planned(compare(*states), tuple(notes))
+
+
+def _onto(present: Manifest | None, given: Manifest) -> Manifest:
+    """Apply a file: onto what comes from a host, as its UID tells, or in the place of another file."""
+    if present is None:
+        return given
+    if present["metadata"].get("uid"):
+        return applied(present, given)
+    return {"status": present["status"], **given} if present.get("status") else given
 
 
 def is_cluster(key: Identity) -> bool:

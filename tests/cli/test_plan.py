@@ -181,6 +181,21 @@ def test_bindings_among_the_base_say_where_things_are(files: Files) -> None:
     ]
 
 
+def test_a_file_is_applied_to_an_object_that_comes_from_a_host(files: Files) -> None:
+    filled = yaml.safe_load(yaml.safe_dump(APP))
+    filled["metadata"]["uid"] = "1"
+    filled["spec"]["progressDeadlineSeconds"] = 600
+    assert "2 unchanged" in files.plan(base=[*CLUSTERS, policy("m1", "m2"), filled], given=[APP]).stdout
+    del filled["metadata"]["uid"]
+    assert "2 to update" in files.plan(base=[*CLUSTERS, policy("m1", "m2"), filled], given=[APP]).stdout
+
+
+def test_a_cluster_in_a_file_still_serves_what_it_did(files: Files) -> None:
+    serving = CLUSTERS[0] | {"status": {"apis": [{"groupVersion": "v1", "kinds": ["ConfigMap"]}]}}
+    result = files.plan(base=[serving, policy("m1")], given=[CLUSTERS[0], APP])
+    assert "0/1 clusters fit: 1 does not serve apps/v1 Deployment" in result.stdout
+
+
 def test_mistakes_are_all_named_with_file_document_and_field(files: Files, tmp_path: Path) -> None:
     wrong = policy("m1")
     wrong["spec"]["placement"]["spreadConstraint"] = []
