@@ -131,6 +131,19 @@ def test_a_plan_is_for_programs_too(files: Files) -> None:
     assert yaml.safe_load(files.plan("-o", "yaml", **arguments).stdout) == found  # type: ignore[arg-type]
 
 
+def test_a_field_that_was_not_there_has_no_old_value(files: Files) -> None:
+    labeled = APP | {"metadata": {**APP["metadata"], "labels": {"a": "b"}}}
+    result = files.plan("-o", "json", base=[*CLUSTERS, policy("m1"), APP], given=[labeled])
+    fields = json.loads(result.stdout)["objects"][0]["clusters"][0]["fields"]
+    assert fields == [{"path": "metadata.labels", "new": {"a": "b"}}]
+
+
+def test_a_policy_that_names_a_cluster_that_is_not_there_is_noted(files: Files) -> None:
+    result = files.plan(given=[*CLUSTERS, policy("m1", "web"), APP])
+    assert result.stderr.count("there is no Cluster") == 1
+    assert "clusterNames[1]: there is no Cluster 'web'" in result.stderr
+
+
 def test_what_does_not_change_is_shown_with_wide_only(files: Files) -> None:
     everything = [*CLUSTERS, policy("m1", "m2"), APP]
     assert files.plan(base=everything, given=[APP]).stdout.splitlines() == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from policies.api.binding import BindingSpec, PolicyReference, ResourceReference
+from policies.api.binding import BindingSpec, Eviction, PolicyReference, ResourceReference
 from policies.api.propagation import PropagationPolicy
 from policies.filters import Clusters
 from policies.placement import Present, Workload
@@ -43,6 +43,13 @@ def test_a_decision_that_is_fed_back_gives_itself() -> None:
     policy = pp("p", placement=DIVIDED)
     once, _ = decided(policy, BindingSpec(resource=WEB))
     assert decided(policy, once)[0] == once
+
+
+def test_the_group_in_use_is_recorded_and_evictions_go_on() -> None:
+    eviction = Eviction(from_cluster="m9", reason="Drained")
+    policy = pp("p", placement={"clusterAffinities": [{"affinityName": "near", "clusterNames": ["m1"]}]})
+    spec, _ = decided(policy, BindingSpec(resource=WEB, evictions=[eviction]))
+    assert (spec.affinity_name, list(spec.evictions)) == ("near", [eviction])
 
 
 def test_without_a_policy_copies_stay_where_they_are_but_in_clusters_that_leave() -> None:
