@@ -116,8 +116,8 @@ async def test_what_the_api_server_filled_in_is_no_change(planner: Planner) -> N
     ]
 
 
-async def test_a_kind_that_the_host_does_not_serve_is_a_mistake(planner: Planner) -> None:
-    result = await planner.plan(
+async def test_a_kind_that_the_host_does_not_serve_is_a_mistake(shop: Shop, tmp_path: Path) -> None:
+    result = await Planner(shop, tmp_path).plan(
         {"apiVersion": "example.com/v1", "kind": "Lamp", "metadata": {"name": "desk"}}
     )
     assert result.exit_code == 1
