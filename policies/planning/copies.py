@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference
 from policies.api.meta import GROUP
+from policies.api.propagation import PropagationPolicy, WorkloadAffinity
 from policies.changes import Format
 from policies.matching import governing
 from policies.overriders import Override, overrides_of
 from policies.placement import Present
+from policies.planning.peers import Peers
 from policies.planning.world import Identity, Template, World
 from policies.rendering import Rendered, render
 from policies.scheduling import decide
@@ -44,6 +46,8 @@ def decisions(
     :param invalid: stored policies that are not valid: what they govern stays where it is.
     """
     decided: dict[Identity, Decided] = {}
+    targets = {key: [target.name for target in spec.clusters] for key, spec in standing.items()}
+    peers = Peers(world.templates, targets)
     for key, template in world.templates.items():
         before = standing.get(key)
         if before and before.policy and (verdict := invalid.get(_identity(before.policy))):
@@ -55,11 +59,23 @@ def decisions(
             continue
         if before is None:
             before = BindingSpec(resource=_reference(key, template))
-        present = Present(before.clusters, before.affinity_name)
+        present = _present(key, policy, before, peers)
         decided[key] = Decided(
             *decide(template.workload, template.completions, policy, before, world.clusters, present)
         )
+        peers.note(key, (target.name for target in decided[key].spec.clusters))
     return decided
+
+
+def _present(key: Identity, policy: PropagationPolicy | None, before: BindingSpec, peers: Peers) -> Present:
+    affinity = policy.spec.placement.workload_affinity if policy else None
+    wanted = affinity or WorkloadAffinity()
+    return Present(
+        before.clusters,
+        before.affinity_name,
+        together=peers.of(key, wanted.affinity),
+        apart=peers.of(key, wanted.anti_affinity),
+    )
 
 
 def _identity(policy: PolicyReference) -> Identity:

@@ -16,7 +16,7 @@ from policies.planning.copies import Decided, Renderer, decisions
 from policies.planning.fields import ABSENT, HIDDEN, FieldChange, changed
 from policies.planning.world import Entity, Identity, World, entity_of, identity_of, serving_everything
 from policies.verdicts import Verdict
-from tests.policies.examples import cluster, clusters, deployment, op, pp, rule, targets
+from tests.policies.examples import DEPLOYMENTS, cluster, clusters, deployment, op, pp, rule, targets
 
 WEB = Identity("apps", "Deployment", "shop", "web")
 DIVIDED = {"replicaScheduling": {"replicaSchedulingType": "Divided"}}
@@ -196,6 +196,50 @@ def test_a_stored_policy_that_is_not_valid_holds_what_it_governs() -> None:
     )
     assert changes(found) == []
     assert found.objects[0].unchanged == 1
+
+
+def workload(name: str, group: str = "g", kind: str = "Deployment") -> Manifest:
+    made = deployment("a:1", labels={"group": group}) | {"kind": kind}
+    return made | {"metadata": {**made["metadata"], "name": name}}
+
+
+def placed(found: Plan) -> dict[str, list[str]]:
+    return {each.key.name: [change.cluster for change in each.changes] for each in found.objects}
+
+
+def grouped(**affinity: Any) -> Manifest:
+    """One cluster for each workload, by a label."""
+    return {
+        "spreadConstraints": [{"spreadByField": "cluster", "maxGroups": 1}],
+        "workloadAffinity": {name: {"groupByLabelKey": "group"} for name in affinity},
+    }
+
+
+def test_workloads_of_a_group_are_kept_apart_in_a_plan_too() -> None:
+    policy = pp("p", placement=grouped(antiAffinity=True))
+    found = plan({}, world(*M1_M2_M3, policy, workload("a"), workload("b"), workload("c", "other")))
+    assert placed(found) == {"a": ["m1"], "b": ["m2"], "c": ["m1"]}
+
+
+def test_a_workload_goes_where_its_group_is() -> None:
+    policy = pp("p", placement=grouped(affinity=True))
+    spec = BindingSpec(
+        resource=ResourceReference(api_version="apps/v1", kind="Deployment", plural="deployments", name="a"),
+        policy=PolicyReference(kind="PropagationPolicy", namespace="shop", name="p"),
+        clusters=list(targets(m3=3)),
+    )
+    base = world(*M1_M2_M3, policy, workload("a"))
+    found = plan(
+        base, base | world(workload("b")), standing={Identity("apps", "Deployment", "shop", "a"): spec}
+    )
+    assert placed(found) == {"a": [], "b": ["m3"]}
+
+
+def test_what_has_no_pods_is_in_no_group() -> None:
+    config = workload("c", kind="Service") | {"apiVersion": "v1"}
+    selectors = [DEPLOYMENTS, {"apiVersion": "v1", "kind": "Service"}]
+    policy = pp("p", selectors=selectors, placement=grouped(antiAffinity=True))
+    assert placed(plan({}, world(*M1_M2_M3, policy, config, workload("a")))) == {"a": ["m1"], "c": ["m1"]}
 
 
 def test_a_cluster_that_does_not_say_what_it_serves_is_taken_to_serve_all_that_is_placed() -> None:
