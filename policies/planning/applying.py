@@ -47,7 +47,7 @@ def _list(live: list[Any], given: list[Any], last: list[Any]) -> list[Any]:
     """Set the items the file names, each with the defaults it has; the others go."""
     key = next((key for key in _KEYS if _told_apart(live, key) and _told_apart(given, key)), None)
     if key is None:
-        return given
+        return [_merged(None, item, None) for item in given]
     present = {item[key]: item for item in live}
     before = {item[key]: item for item in last if isinstance(item, dict) and key in item}
     return [_merged(present.get(item[key]), item, before.get(item[key])) for item in given]
