@@ -16,7 +16,7 @@ from policies.planning.copies import Decided, Renderer, decisions
 from policies.planning.fields import ABSENT, HIDDEN, FieldChange, changed
 from policies.planning.world import Entity, Identity, World, entity_of, identity_of, serving_everything
 from policies.verdicts import Verdict
-from tests.policies.examples import DEPLOYMENTS, cluster, clusters, deployment, op, pp, rule, targets
+from tests.policies.examples import DEPLOYMENTS, cluster, clusters, cpp, deployment, op, pp, rule, targets
 
 WEB = Identity("apps", "Deployment", "shop", "web")
 DIVIDED = {"replicaScheduling": {"replicaSchedulingType": "Divided"}}
@@ -229,17 +229,27 @@ def test_a_workload_goes_where_its_group_is() -> None:
         clusters=list(targets(m3=3)),
     )
     base = world(*M1_M2_M3, policy, workload("a"))
-    found = plan(
-        base, base | world(workload("b")), standing={Identity("apps", "Deployment", "shop", "a"): spec}
-    )
+    after = world(workload("b")) | base  # the newcomer is decided first
+    found = plan(base, after, standing={Identity("apps", "Deployment", "shop", "a"): spec})
     assert placed(found) == {"a": [], "b": ["m3"]}
 
 
-def test_what_has_no_pods_is_in_no_group() -> None:
+@pytest.mark.parametrize("first", ["a", "c"])
+def test_what_has_no_pods_is_in_no_group(first: str) -> None:
     config = workload("c", kind="Service") | {"apiVersion": "v1"}
+    both = [workload("a"), config] if first == "a" else [config, workload("a")]
     selectors = [DEPLOYMENTS, {"apiVersion": "v1", "kind": "Service"}]
     policy = pp("p", selectors=selectors, placement=grouped(antiAffinity=True))
-    assert placed(plan({}, world(*M1_M2_M3, policy, config, workload("a")))) == {"a": ["m1"], "c": ["m1"]}
+    assert placed(plan({}, world(*M1_M2_M3, policy, *both))) == {"a": ["m1"], "c": ["m1"]}
+
+
+def test_a_workload_is_not_held_by_itself_nor_by_other_namespaces() -> None:
+    elsewhere = workload("b")
+    elsewhere["metadata"]["namespace"] = "other"
+    alone = world(*M1_M2_M3, cpp("p", placement=only("m1")), workload("a"))
+    wider = only("m1", "m2", workloadAffinity={"affinity": {"groupByLabelKey": "group"}})
+    found = plan(alone, world(elsewhere) | alone | world(cpp("p", placement=wider)))
+    assert placed(found) == {"a": ["m2"], "b": ["m1", "m2"]}
 
 
 def test_a_cluster_that_does_not_say_what_it_serves_is_taken_to_serve_all_that_is_placed() -> None:
