@@ -198,7 +198,9 @@ class Federation:
         everything = any(policy is not None and not _selected(policy) for policy in (old, new))
         for ref, record in self.host.bound():
             if key[1][0] in ("", ref.namespace) and (
-                everything or (ref.resource.group, ref.resource.kind) in kinds
+                everything
+                or (ref.resource.group, ref.resource.kind) in kinds
+                or key in self.host.needed_overrides(record)
             ):
                 self._dispatch(ref)
                 for concerned in policy_keys(record):

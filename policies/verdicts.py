@@ -163,6 +163,15 @@ def unsupported(field: str) -> Verdict:
     return Verdict("Unsupported", f"{field} is not supported yet; remove it from the policy")
 
 
+def overrides_missing(policies: Sequence[str]) -> Verdict:
+    """Say which override policies a propagation policy waits for."""
+    return Verdict(
+        "DependentOverrideMissing",
+        f"the policy waits for {', '.join(policies)} (spec.dependentOverrides), not there or not valid: "
+        "create or correct it, or take it out of the policy",
+    )
+
+
 def override_failed(policy: str, rule: int, path: str, why: str) -> OverrideFailed:
     message = f"{policy}: spec.overrideRules[{rule}]: {path}: {why}"
     return OverrideFailed("OverrideFailed", message, policy, rule, path)

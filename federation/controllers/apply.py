@@ -26,7 +26,7 @@ from federation.members.member import Member
 from policies.api.cluster import Cluster
 from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
-from policies.verdicts import Verdict
+from policies.verdicts import Verdict, overrides_missing
 
 REFUSED_RECHECK = 60.0
 """Seconds until an object that is not ours is looked at again."""
@@ -167,8 +167,8 @@ class Apply:
     ) -> float | None:
         self._kept.note(key, None)
         template = self._schedule.decided(key.ref)
-        if template is None or template.deleting:
-            return None  # schedule has yet to see what the template says now, and brings this key back
+        if template is None or template.deleting or self._host.policy_of(record) is None:
+            return None  # schedule has yet to see what is there now, and brings this key back
         rendered = self._wanted(key, template, record, cluster)
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)
@@ -189,11 +189,8 @@ class Apply:
         return await self._write(key, member, record, rendered, attempt, present)
 
     def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
-        if missing := self._host.missing_overrides(record, key.ref.namespace):
-            return Verdict(
-                "DependentOverrideMissing",
-                f"the policy waits for OverridePolicy {', '.join(missing)} in {key.ref.namespace}; create it",
-            )
+        if missing := self._host.missing_overrides(record):
+            return overrides_missing(missing)
         may = self._gate.permission(key.ref, template, key.cluster)
         if isinstance(may, Verdict):
             return may

@@ -39,7 +39,7 @@ from federation.resources import (
 )
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
-from policies.api.propagation import PropagationPolicy
+from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
 from policies.copies import binding_name
 from policies.matching import Index, Subject
 
@@ -226,13 +226,21 @@ class Host:
         else:
             self._overrides[resource].observe(manifest)
 
-    def missing_overrides(self, record: Record, namespace: str) -> list[str]:
-        """Name the OverridePolicies that the governing policy waits for and that are not there."""
+    def needed_overrides(self, record: Record) -> list[PolicyKey]:
+        """Name what the governing policy waits for: override policies of its own scope, as in Karmada."""
         policy = self.policy_of(record)
         if not isinstance(policy, PropagationPolicy):
             return []
-        present = self._overrides[OVERRIDE]
-        return [name for name in policy.spec.dependent_overrides if present.get((namespace, name)) is None]
+        resource = CLUSTER_OVERRIDE if isinstance(policy, ClusterPropagationPolicy) else OVERRIDE
+        return [(resource, (policy.metadata.namespace, name)) for name in policy.spec.dependent_overrides]
+
+    def missing_overrides(self, record: Record) -> list[str]:
+        """Name those that are not there, or not valid and so of no effect."""
+        return [
+            f"{resource.kind} {'/'.join(part for part in key if part)}"
+            for resource, key in self.needed_overrides(record)
+            if not isinstance(self._overrides[resource].get(key), OverridePolicy)
+        ]
 
     def policies(self) -> Iterator[tuple[PolicyKey, Propagation | Override]]:
         """Yield every policy of the four kinds, broken ones included."""

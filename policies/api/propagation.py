@@ -221,7 +221,8 @@ class PropagationSpec(Model):
     propagate_deps: bool = False
     """Whether the ConfigMaps, Secrets, ServiceAccounts and volume claims of a workload travel with it."""
     dependent_overrides: Annotated[list[Name], Field(max_length=256)] = []
-    """OverridePolicies of the namespace that must exist before anything is applied."""
+    """OverridePolicies of the namespace that must exist before anything is applied; of a
+    ClusterPropagationPolicy, ClusterOverridePolicies."""
     conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
     """What to do with an object of that name that is already in a member and is not Atoll's:
     leave it alone and say so, or take it over."""
