@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from policies.api.binding import ResourceBinding
 from policies.api.meta import GROUP, Manifest
+from policies.suspension import still_there
 from policies.verdicts import Verdict
 
 FIELD_MANAGER = "atoll"
@@ -73,6 +74,8 @@ class Placed(NamedTuple):
     """`Keep` or `Delete` when the cluster is leaving the federation, else None."""
     considered: bool = True
     """The binding was decided since the cluster joined: where it does not name it, that was meant."""
+    suspended: Verdict | None = None
+    """Why nothing is to be written there for now."""
 
 
 class Keep(NamedTuple):
@@ -83,6 +86,9 @@ class Keep(NamedTuple):
 
 class Put(NamedTuple):
     """Bring the member's object to the desired manifest."""
+
+    suspended: Verdict | None = None
+    """Why not for now: how it stands is told, and nothing written."""
 
 
 class Remove(NamedTuple):
@@ -127,10 +133,13 @@ def decide(placed: Placed, copy: Copy | None) -> Action:
     if binding.spec.policy is None:
         return Keep(_UNGOVERNED)
     if placed.targeted:
-        return Put()
+        return Put(placed.suspended)
     if not placed.considered:
         return Keep()
-    return _withdraw(binding, copy)
+    action = _withdraw(binding, copy)
+    if isinstance(action, Remove) and placed.suspended is not None:
+        return Keep(still_there(placed.suspended))
+    return action
 
 
 _UNGOVERNED = Verdict("NoPolicy", "no policy selects the template: the copy stays as it is")

@@ -7,10 +7,13 @@ from typing import Literal, NamedTuple
 
 from policies.api.binding import BindingSpec, BindingStatus, ClusterResult
 from policies.api.meta import Condition
+from policies.suspension import suspends
 from policies.verdicts import Verdict
 
 Status = Literal["True", "False", "Unknown"]
 SCHEDULED, APPLIED, HEALTHY = "Scheduled", "Applied", "Healthy"
+SUSPENDED = "Suspended"
+"""A condition that is there only while its status is True."""
 _PLACED = frozenset({"Scheduled"})
 
 
@@ -46,13 +49,16 @@ def binding_status(
 ) -> BindingStatus:
     """Return the status of a binding; equal inputs and an unchanged state give an equal status."""
     scheduled: Status = "True" if placement.reason in _PLACED else "False"
+    conditions = [
+        condition(before.conditions, SCHEDULED, scheduled, placement, stamp),
+        condition(before.conditions, APPLIED, *_applied(spec, results), stamp),
+        condition(before.conditions, HEALTHY, *_healthy(results), stamp),
+    ]
+    if suspended := suspends(spec.policy, spec.suspension, [result.name for result in results]):
+        conditions.append(condition(before.conditions, SUSPENDED, "True", suspended, stamp))
     return BindingStatus(
         observed_generation=stamp.generation,
-        conditions=[
-            condition(before.conditions, SCHEDULED, scheduled, placement, stamp),
-            condition(before.conditions, APPLIED, *_applied(spec, results), stamp),
-            condition(before.conditions, HEALTHY, *_healthy(results), stamp),
-        ],
+        conditions=conditions,
         clusters=sorted(results, key=lambda result: result.name),
     )
 

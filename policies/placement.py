@@ -282,7 +282,6 @@ def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     placement = tuple(_unsupported(spec.placement))
     later = {
         "spec.propagateDeps": spec.propagate_deps,
-        "spec.suspension": spec.suspension,
         "spec.activationPreference": spec.activation_preference,
         "spec.failover": spec.failover,
     }

@@ -104,7 +104,7 @@ class Apply:
         try:
             if isinstance(action, Put):
                 assert record is not None
-                return await self._put(key, member, cluster, record, copy)
+                return await self._put(key, member, cluster, record, copy, action.suspended)
             return await self._leave(key, member, action)
         except Unreachable as error:
             member.suspect(error)
@@ -126,6 +126,7 @@ class Apply:
             preserve=record is not None and record.spec.preserve_resources_on_deletion,
             removal=cluster.spec.removal if leaving else None,
             considered=self._schedule.considered(key.ref, cluster),
+            suspended=self._host.suspended(record, [key.cluster]) if record else None,
         )
 
     async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> float | None:
@@ -163,13 +164,23 @@ class Apply:
     # A copy that is wanted
 
     async def _put(
-        self, key: Key, member: Member, cluster: Cluster, record: Record, copy: MemberCopy | None
+        self,
+        key: Key,
+        member: Member,
+        cluster: Cluster,
+        record: Record,
+        copy: MemberCopy | None,
+        suspended: Verdict | None,
     ) -> float | None:
         self._kept.note(key, None)
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting or self._host.policy_of(record) is None:
             return None  # schedule has yet to see what is there now, and brings this key back
         rendered = self._wanted(key, template, record, cluster)
+        if suspended is not None:
+            standing = self._suspended(key, template, record, copy, rendered)
+            self.outcomes[key] = standing._replace(verdict=suspended)
+            return None
         if isinstance(rendered, Verdict):
             self.outcomes[key] = Outcome("", False, rendered)
             return None
@@ -187,6 +198,21 @@ class Apply:
         if refused == attempt and (rest := until - asyncio.get_running_loop().time()) > 0:
             return rest
         return await self._write(key, member, record, rendered, attempt, present)
+
+    def _suspended(
+        self,
+        key: Key,
+        template: Template,
+        record: Record,
+        copy: MemberCopy | None,
+        rendered: Rendered | Verdict,
+    ) -> Outcome:
+        """Say how a copy stands that is not written for now."""
+        self._refusals.pop(key, None)  # what is not asked for is not refused
+        if isinstance(rendered, Verdict) or copy is None or not held_by(copy, rendered, record):
+            return Outcome("", False, None)
+        taken = self._contest.drift(key, rendered, copy) + self._contest.loosened(rendered, copy)
+        return Outcome(rendered.digest, not taken, None, self._is_present(key, template, rendered))
 
     def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
         if missing := self._host.missing_overrides(record):

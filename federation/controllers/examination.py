@@ -100,7 +100,7 @@ class Examination:
         outliers = driver.outliers(newest, part, copy.live) if part is not None else 0
         rules, ready = run.spec.strategy.pod_failure, _ready(newest, every, cluster.replicas)
         self._symptoms.note(key, copy, pods.newest, rules, ready, outliers)
-        rests = self._is_paused(key.cluster) or (cluster.left_out and cluster.state == "Releasing")
+        rests = self._rests(key) or (cluster.left_out and cluster.state == "Releasing")
         if not driver.DELETES or rests or not self._apply.holds(key):
             return
         if cluster.state == "Stable":
@@ -123,9 +123,12 @@ class Examination:
                 f"for its release to go on: {error}",
             )
 
-    def _is_paused(self, name: str) -> bool:
-        cluster = self._host.clusters.get(("", name))
-        return cluster is not None and cluster.spec.paused
+    def _rests(self, key: Key) -> bool:
+        """Whether nothing is written of a copy for now: its cluster is paused, or its policy suspended."""
+        cluster, record = self._host.clusters.get(("", key.cluster)), self._host.binding(key.ref)
+        if cluster is not None and cluster.spec.paused:
+            return True
+        return record is not None and self._host.suspended(record, [key.cluster]) is not None
 
     def sight(self, ref: Ref, template: Template, cluster: str, placed: int | None) -> Sight:
         """Return what is seen of a cluster.
@@ -137,7 +140,7 @@ class Examination:
         if self._fleet.scales(cluster, ref):
             placed = None
         wanted = driver.replicas(placed, copy.live if copy is not None else None)
-        reachable = member is not None and member.available and not self._is_paused(cluster)
+        reachable = member is not None and member.available and not self._rests(Key(cluster, ref))
         begun = self._host.rollouts.begun(template.uid)
         if member is None or not member.sees(ref.resource):  # what it was permitted stands
             return Sight(wanted, reachable, permission(begun, cluster) if begun is not None else None)

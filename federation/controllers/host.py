@@ -7,7 +7,7 @@ decides nothing and writes nothing; what changed is named to a Listener, never h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from federation.controllers.kinds import (
@@ -42,6 +42,8 @@ from policies.api.override import OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
 from policies.copies import binding_name
 from policies.matching import Index, Subject
+from policies.suspension import suspends
+from policies.verdicts import Verdict
 
 Propagation = PropagationPolicy | Broken
 Override = OverridePolicy | Broken
@@ -241,6 +243,17 @@ class Host:
             for resource, key in self.needed_overrides(record)
             if not isinstance(self._overrides[resource].get(key), OverridePolicy)
         ]
+
+    def suspended(self, record: Record, clusters: Sequence[str]) -> Verdict | None:
+        """Return why nothing of a template is written to some of these clusters for now.
+
+        What the policy says counts at once, before it is on record for the last of its templates; what is
+        on record counts until that is taken back, also when the policy is gone or not valid.
+        """
+        recorded, policy = record.spec.suspension, self.policy_of(record)
+        said = policy.spec.suspension if isinstance(policy, PropagationPolicy) else None
+        governing = record.spec.policy
+        return suspends(governing, recorded, clusters) or suspends(governing, said, clusters)
 
     def policies(self) -> Iterator[tuple[PolicyKey, Propagation | Override]]:
         """Yield every policy of the four kinds, broken ones included."""

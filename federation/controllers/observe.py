@@ -22,7 +22,7 @@ from federation.members.fleet import Fleet
 from federation.timestamps import utc_now
 from policies import workloads
 from policies.api.binding import ClusterResult
-from policies.observation import Stamp, binding_status
+from policies.observation import SUSPENDED, Stamp, binding_status
 from policies.verdicts import Verdict
 
 FIELD_MANAGER = "atoll-status"
@@ -83,7 +83,8 @@ class Observe:
         if verdict is None:
             return False
         before = record.binding.status
-        results = [self._result(ref, target.name, record) for target in record.spec.clusters]
+        named = [target.name for target in record.spec.clusters]
+        results = [self._result(ref, name, record) for name in (*named, *self._lingering(ref, record))]
         stamp = Stamp(record.binding.metadata.generation, utc_now())
         status = binding_status(record.spec, verdict, results, before, stamp)
         if status == before:
@@ -100,6 +101,14 @@ class Observe:
             )
             self._host.observe_binding(resource, answer)
         return True
+
+    def _lingering(self, ref: Ref, record: Record) -> list[str]:
+        """Name the clusters that keep a copy they are to lose only because its policy is suspended."""
+        if record.spec.suspension is None:
+            return []
+        others = (member.name for member in self._fleet if not record.targets(member.name))
+        outcomes = {name: self._apply.outcomes.get(Key(name, ref), _PENDING) for name in others}
+        return [name for name, outcome in outcomes.items() if _is_suspended(outcome)]
 
     def _result(self, ref: Ref, cluster: str, record: Record) -> ClusterResult:
         """Say how the copy in one cluster stands; a cluster out of reach keeps its last numbers."""
@@ -160,6 +169,10 @@ class Observe:
             current=outcome.applied and outcome.present,
             reachable=member is not None and member.available,
         )
+
+
+def _is_suspended(outcome: Outcome) -> bool:
+    return outcome.verdict is not None and outcome.verdict.reason == SUSPENDED
 
 
 def _held(record: Record) -> set[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest, Resource
-from policies.api.binding import ResourceReference
+from policies.api.binding import PolicyReference, ResourceReference
+from policies.api.propagation import PropagationPolicy
 
 
 def reference(ref: Ref, uid: str) -> ResourceReference:
@@ -24,6 +25,15 @@ def ref_of(named: ResourceReference, *, namespaced: bool = True) -> Ref:
     group, _, version = named.api_version.rpartition("/")
     resource = Resource(group, version, named.plural, named.kind, namespaced)
     return Ref(resource, named.namespace, named.name)
+
+
+def policy_reference(policy: PropagationPolicy) -> PolicyReference:
+    """Return the name of a policy in a binding."""
+    return PolicyReference(
+        kind=policy.kind,  # type: ignore[arg-type]
+        namespace=policy.metadata.namespace,
+        name=policy.metadata.name,
+    )
 
 
 def owner(ref: Ref, uid: str) -> Manifest:

@@ -34,6 +34,7 @@ from policies.release.revision import WORKLOAD_LABEL
 from policies.release.run import advance, decided
 from policies.release.state import Wish, steps
 from policies.selectors import matches_affinity
+from policies.verdicts import Verdict
 from policies.workloads import drivers
 
 STATUS_MANAGER = "atoll-status"
@@ -81,7 +82,7 @@ class Release:
             run = await self._begin(ref, template, policy, present.name) if present.fits else None
         if run is None:
             return None
-        wish = self._wish(template, run, present.name, isinstance(policy, RolloutPolicy))
+        wish = self._wish(template, record, run, present.name, isinstance(policy, RolloutPolicy))
         return await self._advance(ref, template, record, run, wish)
 
     # A run begins
@@ -175,7 +176,7 @@ class Release:
             return
         self._host.rollouts.observe_run(answer)
 
-    def _wish(self, template: Template, run: Rollout, revision: str, governed: bool) -> Wish:
+    def _wish(self, template: Template, record: Record, run: Rollout, revision: str, governed: bool) -> Wish:
         clusters = [cluster for _, cluster in self._host.clusters.items()]
         scopes = [
             None
@@ -183,7 +184,15 @@ class Release:
             else frozenset(c.metadata.name for c in clusters if matches_affinity(step.clusters, c))
             for step in steps(run.spec)
         ]
-        return Wish(revision, scopes, _min_ready_seconds(run, template), governed)
+        seconds, suspended = _min_ready_seconds(run, template), self._suspended(record)
+        return Wish(revision, scopes, seconds, governed, suspended)
+
+    def _suspended(self, record: Record) -> Verdict | None:
+        """Return why nothing is written to any of the clusters; when it is to some, the others are away."""
+        names = [target.name for target in record.spec.clusters]
+        if not all(self._host.suspended(record, [name]) for name in names):
+            return None
+        return self._host.suspended(record, names)
 
 
 def _min_ready_seconds(run: Rollout, template: Template) -> int:

@@ -7,14 +7,16 @@ from contextlib import suppress
 
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kinds import Broken, Record
+from federation.controllers.references import policy_reference
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
 from federation.resources import CLUSTER_OVERRIDE, CLUSTER_PROPAGATION, OVERRIDE, PROPAGATION
 from federation.timestamps import utc_now
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PolicyFailure, PolicyStatus, PropagationPolicy
-from policies.observation import Stamp, Status, condition
+from policies.observation import SUSPENDED, Stamp, Status, condition
 from policies.overriders import concerns, policy_label
+from policies.suspension import told
 from policies.verdicts import Verdict
 
 FIELD_MANAGER = "atoll-status"
@@ -75,7 +77,7 @@ class Report:
         if isinstance(policy, Broken):
             return _with(before, [], 0, "False", Verdict("Invalid", policy.message), stamp)
         if isinstance(policy, PropagationPolicy):
-            return _propagation_status(self._governed(policy), before, stamp)
+            return _propagation_status(policy, self._governed(policy), before, stamp)
         matched = [(ref, record) for ref, record in self._host.bound() if self._overrides(policy, ref)]
         failing = [
             failure
@@ -114,10 +116,12 @@ def override_key(policy: OverridePolicy) -> PolicyKey:
 
 
 def _propagation_status(
-    governed: list[tuple[Ref, Record]], before: PolicyStatus, stamp: Stamp
+    policy: PropagationPolicy, governed: list[tuple[Ref, Record]], before: PolicyStatus, stamp: Stamp
 ) -> PolicyStatus:
-    failing = [failure for ref, record in governed for failure in _failures(ref, record)]
-    return _summary(governed, failing, before, stamp)
+    """What waits because the policy is suspended has not failed: its user wants it so."""
+    failures = [failure for ref, record in governed for failure in _failures(ref, record)]
+    failing = [failure for failure in failures if failure.reason != SUSPENDED]
+    return _summary(governed, failing, before, stamp, told(policy_reference(policy), policy.spec.suspension))
 
 
 def _failures(ref: Ref, record: Record) -> list[PolicyFailure]:
@@ -133,16 +137,22 @@ def _failures(ref: Ref, record: Record) -> list[PolicyFailure]:
 
 
 def _summary(
-    matched: list[tuple[Ref, Record]], failing: list[PolicyFailure], before: PolicyStatus, stamp: Stamp
+    matched: list[tuple[Ref, Record]],
+    failing: list[PolicyFailure],
+    before: PolicyStatus,
+    stamp: Stamp,
+    suspended: Verdict | None = None,
 ) -> PolicyStatus:
     applied = sum(_is_applied(record) for _, record in matched)
     if failing:
         verdict = Verdict("Failing", f"{failing[0].object}: {failing[0].reason}: {failing[0].message}")
+    elif suspended is not None:
+        verdict = suspended
     elif not matched:
         verdict = Verdict("NothingMatched", "no object on the host is governed by this policy")
     else:
         verdict = Verdict("Applied", f"{applied} of {len(matched)} objects hold in all their clusters")
-    status: Status = "False" if failing else "True"
+    status: Status = "False" if failing or suspended else "True"
     return _with(before, failing, len(matched), status, verdict, stamp, applied)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from policies.api.failover import PurgeMode
+from policies.api.failover import PurgeMode, Suspension
 from policies.api.meta import (
     AGE,
     Column,
@@ -89,6 +89,8 @@ class BindingSpec(Model):
     """The policy's, as of the last scheduling."""
     preserve_resources_on_deletion: bool = False
     """The policy's, so that it still holds when template and policy are deleted together."""
+    suspension: Suspension | None = None
+    """The policy's, so that it still holds while nobody can tell what the policy says."""
     affinity_name: str = ""
     """The group of the policy's `clusterAffinities` that is in use."""
     clusters: Annotated[list[TargetCluster], list_map("name")] = []

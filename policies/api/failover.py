@@ -19,7 +19,8 @@ class SuspendClusters(Model):
 
 
 class Suspension(Model):
-    """A halt of writes to members; deletions of the whole template still run."""
+    """A halt of writes to members; deletions of the whole template still run. A cluster that is no longer
+    a target keeps its copy until the halt is over."""
 
     validations = (
         Rule(

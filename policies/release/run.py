@@ -64,6 +64,8 @@ def advance(
         run.say("Cancelled", "StoppedByUser", "spec.abort is Stop: every cluster stays as it is")
     elif before.phase == "Halted" and spec.retry <= before.retries and not spec.promote:
         run.stay()
+    elif wish.suspended is not None:
+        run.say("Paused", wish.suspended.reason, wish.suspended.message)
     elif not wish.governed and not spec.promote:
         run.say("Paused", "PolicyMissing", _UNGOVERNED)
     elif spec.paused:

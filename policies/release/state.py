@@ -72,6 +72,8 @@ class Wish(NamedTuple):
     """The workload's own: every step bakes at least as long."""
     governed: bool = True
     """A policy that can be carried out governs the workload still."""
+    suspended: Verdict | None = None
+    """Why nothing is written to any of its clusters for now."""
 
 
 def steps(spec: RolloutSpec) -> tuple[RolloutStep, ...]:

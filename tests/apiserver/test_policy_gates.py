@@ -1,12 +1,15 @@
-"""Who governs, and what a policy waits for: over real API servers."""
+"""What holds the writes of a policy back, and who governs: over real API servers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.federated import (
+    A_CONFIGMAP,
     BINDINGS,
     CLUSTER_POLICIES,
     CONFIGMAPS,
@@ -17,6 +20,7 @@ from tests.federated import (
     Manifest,
     Resource,
     absent,
+    condition,
     configmap,
     policy,
     reason,
@@ -25,6 +29,15 @@ from tests.federated import (
 
 CLUSTER_OVERRIDES = Resource(GROUP, "v1alpha1", "clusteroverridepolicies", "ClusterOverridePolicy", False)
 SETTINGS = "settings.configmaps"
+STOPPED = {"dispatching": True}
+EXAMPLES = Path(__file__).parents[2] / "examples" / "policies"
+
+
+def example(name: str, namespace: str) -> Manifest:
+    """A policy as the documentation has it."""
+    manifest: Manifest = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    manifest["metadata"]["namespace"] = namespace
+    return manifest
 
 
 def only(*clusters: str) -> Manifest:
@@ -46,6 +59,85 @@ def holds(value: str) -> Any:
 
 def message(manifest: Manifest, type_: str) -> str:
     return next(c["message"] for c in manifest["status"]["conditions"] if c["type"] == type_)
+
+
+def waiting(*clusters: str) -> Any:
+    """Whether a binding says of exactly these clusters that they do not hold what they should: Suspended."""
+
+    def look(binding: Manifest | None) -> bool:
+        results = (binding or {}).get("status", {}).get("clusters", [])
+        return [r["name"] for r in results if r.get("reason") == "Suspended" and not r["applied"]] == [
+            *clusters
+        ]
+
+    return look
+
+
+async def test_nothing_is_written_while_a_policy_is_suspended_but_deletions_run(
+    running: Federated, shop: str
+) -> None:
+    host, m1 = running.host, running.members["m1"]
+    await host.apply(POLICIES, example("suspended", shop))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    told = await host.until(BINDINGS, SETTINGS, shop, waiting("m1", "m2"))
+    assert condition(told, "Suspended") == "True"
+    assert f"PropagationPolicy {shop}/settings suspends writes to all clusters" in message(told, "Suspended")
+    assert await m1.get(CONFIGMAPS, "settings", shop) is None
+    await host.apply(POLICIES, policy("settings", shop, A_CONFIGMAP))
+    await running.everywhere(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, example("suspended", shop))
+    await host.until(  # what is there is as it should be
+        BINDINGS, SETTINGS, shop,
+        lambda b: b and (condition(b, "Suspended"), condition(b, "Applied")) == ("True", "True"),
+    )  # fmt: skip
+    await host.delete(CONFIGMAPS, "settings", shop)
+    await running.everywhere(CONFIGMAPS, "settings", shop, absent)
+
+
+@pytest.mark.soak
+async def test_neither_changes_nor_repairs_reach_members_also_when_the_policy_breaks(
+    running: Federated, shop: str
+) -> None:
+    host, m1, m2 = running.host, running.members["m1"], running.members["m2"]
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await running.everywhere(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, suspension=STOPPED))
+    counted = await host.until(POLICIES, "all", shop, lambda p: reason(p, "Ready") == "Suspended")
+    assert (counted["status"]["matched"], counted["status"]["failed"]) == (1, 0)
+    drift = {"data": {"a": "drifted"}}
+    await m1.api.patch(CONFIGMAPS, "settings", shop, drift, manager="kubectl-edit")
+    await host.until(BINDINGS, SETTINGS, shop, waiting("m1"))
+    broken = selects("v1", "ConfigMap", labelSelector={"matchLabels": {"not a key": "x"}})
+    await host.apply(POLICIES, policy("all", shop, broken))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: reason(b, "Scheduled") == "PolicyInvalid")
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    await host.until(BINDINGS, SETTINGS, shop, waiting("m1", "m2"))
+    await m1.until(CONFIGMAPS, "settings", shop, holds("drifted"))
+    await m2.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
+    await running.everywhere(CONFIGMAPS, "settings", shop, holds("2"))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: b and condition(b, "Suspended") is None)
+
+
+@pytest.mark.soak
+async def test_a_suspended_cluster_keeps_what_it_has_while_the_others_go_on(
+    running: Federated, shop: str
+) -> None:
+    host, m1, m2 = running.host, running.members["m1"], running.members["m2"]
+    stopped = {"dispatchingOnClusters": {"clusterNames": ["m1"]}}
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, placement=only("m1")))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await m1.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, placement=only("m2"), suspension=stopped))
+    await m2.until(CONFIGMAPS, "settings", shop, holds("1"))
+    told = await host.until(BINDINGS, SETTINGS, shop, waiting("m1"))
+    assert message(told, "Applied").startswith("1/2 clusters hold the present manifest; m1: no longer placed")
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    await m2.until(CONFIGMAPS, "settings", shop, holds("2"))
+    await m1.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, placement=only("m2")))
+    await m1.until(CONFIGMAPS, "settings", shop, absent)
 
 
 @pytest.mark.soak

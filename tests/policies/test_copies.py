@@ -23,6 +23,10 @@ from policies.copies import (
     stamp,
     within_brake,
 )
+from policies.suspension import still_there
+from policies.verdicts import Verdict
+
+SUSPENDED = Verdict("Suspended", "PropagationPolicy shop/web suspends writes")
 
 
 def binding(
@@ -45,9 +49,9 @@ def binding(
 
 def placed(
     of: ResourceBinding | None, *, targeted: bool = True, gone: bool = False, preserve: bool = False,
-    removal: str | None = None, considered: bool = True,
+    removal: str | None = None, considered: bool = True, suspended: bool = False,
 ) -> Placed:  # fmt: skip
-    return Placed(of, targeted, gone, preserve, removal, considered)
+    return Placed(of, targeted, gone, preserve, removal, considered, SUSPENDED if suspended else None)
 
 
 def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
@@ -71,6 +75,14 @@ def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
         (placed(None, targeted=False, removal="Keep"), copy(), Release()),
         (placed(binding(), targeted=False, removal="Delete"), copy(), Remove("u1")),
         (placed(binding(), removal="Keep"), copy(), Release()),
+        (placed(binding(), suspended=True), None, Put(SUSPENDED)),
+        (placed(binding(), suspended=True), copy(), Put(SUSPENDED)),
+        (placed(binding(), targeted=False, suspended=True), copy(), Keep(still_there(SUSPENDED))),
+        (placed(binding(), targeted=False, suspended=True), None, Keep()),
+        (placed(binding(), targeted=False, considered=False, suspended=True), copy(), Keep()),
+        (placed(binding(deleting=True), gone=True, suspended=True), copy(), Remove("u1")),
+        (placed(binding(deleting=True), gone=True, preserve=True, suspended=True), copy(), Release()),
+        (placed(binding(), removal="Delete", suspended=True), copy(), Remove("u1")),
     ],
 )
 def test_what_becomes_of_a_copy(situation: Placed, present: Copy | None, becomes: object) -> None:

@@ -325,13 +325,11 @@ def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
     used = pp(
         "p",
         propagateDeps=True,
-        suspension={"dispatching": True},
         activationPreference="Lazy",
         failover={"cluster": {}},
     )
     assert unsupported_fields(used.spec) == (
         "spec.propagateDeps",
-        "spec.suspension",
         "spec.activationPreference",
         "spec.failover",
     )

@@ -11,6 +11,7 @@ from policies.api.rollout import FailedPod, RolloutSpec, RolloutStatus
 from policies.release.permission import Permission, heard, permitted
 from policies.release.run import advance
 from policies.release.state import Sight, Wish, steps
+from policies.verdicts import Verdict
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
@@ -33,6 +34,7 @@ class Play:
         self.run, self.sizes, self.now = run, sizes, NOW
         self.status = RolloutStatus()
         self.revision, self.min_ready_seconds, self.governed = run.target_revision, 0, True
+        self.suspended: Verdict | None = None
         self.special: dict[str, dict[str, Any]] = {}
         self.look_again: float | None = None
 
@@ -47,7 +49,7 @@ class Play:
             self.now += timedelta(seconds=seconds)
             sights = {name: self._sight(name) for name in self.sizes}
             scopes = [None] * len(steps(self.run))
-            wish = Wish(self.revision, scopes, self.min_ready_seconds, self.governed)
+            wish = Wish(self.revision, scopes, self.min_ready_seconds, self.governed, self.suspended)
             found = advance(self.run, 1, self.status, wish, sights, self.now)
             self.status, self.look_again = found.status, found.look_again
         return self.status
@@ -166,6 +168,22 @@ def test_without_its_policy_a_run_holds_until_there_is_one_again() -> None:
     assert (play.status.phase, play.status.reason) == ("Paused", "PolicyMissing")
     play.governed = True
     assert play.look(15).phase == "Completed"
+
+
+@pytest.mark.parametrize("policy", ["Wait", "SkipCluster", "Fail"])
+def test_while_nothing_may_be_written_a_run_holds_and_no_time_counts_against_it(policy: str) -> None:
+    play = Play(spec(batches=5, unreachable={"policy": policy, "graceSeconds": 60}), {"a": 10, "b": 10})
+    play.look()
+    play.suspended = Verdict("Suspended", "PropagationPolicy shop/all suspends writes to all clusters")
+    for name in ("a", "b"):
+        play.see(name, reachable=False)
+    before = play.look().permitted
+    assert play.look(5, seconds=900).permitted == before
+    assert (play.status.phase, play.status.reason) == ("Paused", "Suspended")
+    assert play.status.message == play.suspended.message
+    play.suspended, play.special = None, {}
+    assert play.look(15).phase == "Completed"
+    assert [cluster.left_out for cluster in play.status.clusters] == ["", ""]
 
 
 def test_promotion_leaves_out_steps_bakes_and_approvals() -> None:
