@@ -282,7 +282,6 @@ def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     placement = tuple(_unsupported(spec.placement))
     later = {
         "spec.propagateDeps": spec.propagate_deps,
-        "spec.activationPreference": spec.activation_preference,
         "spec.failover": spec.failover,
     }
     return placement + tuple(path for path, used in later.items() if used)

@@ -18,6 +18,7 @@ from policies.api.meta import (
     condition_column,
     list_map,
 )
+from policies.api.propagation import Placement
 
 
 class ResourceReference(Model):
@@ -91,6 +92,11 @@ class BindingSpec(Model):
     """The policy's, so that it still holds when template and policy are deleted together."""
     suspension: Suspension | None = None
     """The policy's, so that it still holds while nobody can tell what the policy says."""
+    placement: Placement | None = None
+    """The policy's as of the template's last change. Only for policies with activationPreference Lazy."""
+    template_digest: str = ""
+    """Of the template then, so that its next change is known. Only for policies with activationPreference
+    Lazy."""
     affinity_name: str = ""
     """The group of the policy's `clusterAffinities` that is in use."""
     clusters: Annotated[list[TargetCluster], list_map("name")] = []

@@ -231,7 +231,8 @@ class PropagationSpec(Model):
     suspension: Suspension | None = None
     """A halt of writes to members."""
     activation_preference: Literal["", "Lazy"] = ""
-    """Lazy: a change of this policy reaches an object with the object's next change only. Empty: at once."""
+    """Lazy: a change of this policy reaches an object with the object's next change only. Empty: at once.
+    Suspension acts at once in any case."""
     failover: Failover | None = None
     """When and how workloads move away from failures. Absent means they stay."""
 

@@ -20,6 +20,7 @@ from tests.federated import (
     Manifest,
     Resource,
     absent,
+    all_ready,
     condition,
     configmap,
     policy,
@@ -137,6 +138,39 @@ async def test_a_suspended_cluster_keeps_what_it_has_while_the_others_go_on(
     await m2.until(CONFIGMAPS, "settings", shop, holds("2"))
     await m1.until(CONFIGMAPS, "settings", shop, holds("1"))
     await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, placement=only("m2")))
+    await m1.until(CONFIGMAPS, "settings", shop, absent)
+
+
+async def test_a_change_of_a_lazy_policy_waits_for_the_template_also_over_a_restart(
+    running: Federated, shop: str
+) -> None:
+    host, m1, m2 = running.host, running.members["m1"], running.members["m2"]
+    lazy = example("lazy", shop)
+    await host.apply(POLICIES, lazy)
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await m1.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    await m1.until(CONFIGMAPS, "settings", shop, holds("2"))
+    await host.apply(POLICIES, lazy | {"spec": lazy["spec"] | {"placement": only("m2")}})
+    told = await host.until(
+        BINDINGS, SETTINGS, shop,
+        lambda b: b and "(activationPreference: Lazy)" in message(b, "Scheduled"),
+    )  # fmt: skip
+    assert condition(told, "Scheduled") == "True"
+    await running.stop()
+    await running.start()
+    await all_ready(host, running.members)
+    await host.apply(CONFIGMAPS, configmap("new", shop, a="1"))
+    await m2.until(CONFIGMAPS, "new", shop, holds("1"))
+    await host.apply(OVERRIDES, labelling("marked", shop))
+    await m1.until(
+        CONFIGMAPS, "settings", shop, lambda c: c and c["metadata"]["labels"].get("by") == "marked"
+    )
+    again = await host.get(BINDINGS, SETTINGS, shop)
+    assert again
+    assert again["metadata"]["generation"] == told["metadata"]["generation"], "waiting writes nothing"
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="3"))
+    await m2.until(CONFIGMAPS, "settings", shop, holds("3"))
     await m1.until(CONFIGMAPS, "settings", shop, absent)
 
 

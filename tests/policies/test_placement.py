@@ -325,12 +325,10 @@ def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
     used = pp(
         "p",
         propagateDeps=True,
-        activationPreference="Lazy",
         failover={"cluster": {}},
     )
     assert unsupported_fields(used.spec) == (
         "spec.propagateDeps",
-        "spec.activationPreference",
         "spec.failover",
     )
     assert unsupported_fields(pp("p").spec) == ()
