@@ -17,6 +17,8 @@ from policies.verdicts import Verdict
 _DEFERRED = ("placement", "conflict_resolution", "preserve_resources_on_deletion")
 """The fields of a policy that are put on record. The others only hold writes back, and act at once."""
 
+_DECIDED = ("affinity_name", "rebalance_triggered_at")
+
 
 class Activated(NamedTuple):
     """What was decided for a template, with what the next decision needs to know."""
@@ -70,7 +72,7 @@ def activated(
     unrecorded = before.placement is None and before.template_digest in ("", template)
     same = unmet is None and _same(decided, before.model_copy(update={"clusters": kept}))
     if unrecorded and kept and not same:
-        stays = {field: getattr(before, field) for field in (*_DEFERRED, "affinity_name")}
+        stays = {field: getattr(before, field) for field in (*_DEFERRED, *_DECIDED)}
         held = decided.model_copy(update=stays | {"clusters": kept, "template_digest": template})
         return Activated(held, None, True)
     recorded = {"placement": counted.placement, "template_digest": template}

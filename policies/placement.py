@@ -61,7 +61,7 @@ class Present(NamedTuple):
     """How many of its replicas each cluster can take beside those it has, where that is known. Asked for only
     if `needs_capacity`."""
     rebalance: bool = False
-    """Divide by capacity afresh."""
+    """Divide by capacity afresh, and begin with the first group of `clusterAffinities`."""
 
 
 class Decision(NamedTuple):
@@ -83,7 +83,7 @@ def place(workload: Workload, placement: Placement, clusters: Clusters, present:
     present = present._replace(targets=_remaining(clusters, present.targets))
     fit = clusters.fit(placement, workload.group_version, workload.kind)
     tried: list[Decision] = []
-    for term in _in_turn(fit, placement, present.affinity):
+    for term in _in_turn(fit, placement, "" if present.rebalance else present.affinity):
         decision = _among(term, fit, workload, placement, len(clusters.ordered), present)
         if decision.verdict is None:
             return decision._replace(affinity=term.name)

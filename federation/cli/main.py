@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from federation.cli import install, members, placements
+from federation.cli import install, members, placements, rebalance
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
 from federation.cli.plan import plan_command
@@ -28,6 +28,7 @@ app.command("unjoin")(members.unjoin_command)
 app.command("placements")(placements.placements_command)
 app.command("plan")(plan_command)
 app.command("convert")(convert_command)
+app.command("rebalance")(rebalance.rebalance)
 app.add_typer(rollout, name="rollout")
 app.add_typer(services.services, name="services")
 app.command("export")(services.export)

@@ -92,6 +92,9 @@ class BindingSpec(Model):
     """The policy's, so that it still holds when template and policy are deleted together."""
     suspension: Suspension | None = None
     """The policy's, so that it still holds while nobody can tell what the policy says."""
+    rebalance_triggered_at: Timestamp | None = None
+    """When somebody asked for it to be placed afresh (`atoll rebalance`). It goes with the decision that does
+    so, and stays while that can't be done."""
     placement: Placement | None = None
     """The policy's as of the template's last change. Only for policies with activationPreference Lazy."""
     template_digest: str = ""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from federation.resources import ROLLOUT, ROLLOUT_POLICY
 from tests.federated import (
     A_CONFIGMAP,
     BINDINGS,
@@ -25,6 +26,7 @@ from tests.federated import (
     configmap,
     policy,
     reason,
+    rollout_policy,
     selects,
 )
 
@@ -172,6 +174,29 @@ async def test_a_change_of_a_lazy_policy_waits_for_the_template_also_over_a_rest
     await host.apply(CONFIGMAPS, configmap("settings", shop, a="3"))
     await m2.until(CONFIGMAPS, "settings", shop, holds("3"))
     await m1.until(CONFIGMAPS, "settings", shop, absent)
+
+
+@pytest.mark.soak
+async def test_a_release_is_paused_while_nothing_may_be_written(running: Federated, shop: str) -> None:
+    host, m1, m2 = running.host, running.members["m1"], running.members["m2"]
+    await host.apply(ROLLOUT_POLICY, rollout_policy("halves", shop, A_CONFIGMAP, batches=2))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await running.everywhere(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: b and condition(b, "Applied") == "True")
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, suspension=STOPPED))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: b and condition(b, "Suspended") == "True")
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    run = await host.until(
+        ROLLOUT, "settings-1", shop, lambda r: (r or {}).get("status", {}).get("reason") == "Suspended"
+    )
+    assert run["status"]["phase"] == "Paused"
+    assert f"PropagationPolicy {shop}/all suspends writes to all clusters" in run["status"]["message"]
+    await m1.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await m2.until(CONFIGMAPS, "settings", shop, holds("1"))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP))
+    await host.until(ROLLOUT, "settings-1", shop, lambda r: r and r["status"]["phase"] == "Completed")
+    await running.everywhere(CONFIGMAPS, "settings", shop, holds("2"))
 
 
 @pytest.mark.soak

@@ -104,6 +104,14 @@ def test_becoming_lazy_moves_nothing_that_is_placed() -> None:
     assert clusters(decide(lazy("m2"), again.spec, NEW)) == ["m2"]
 
 
+def test_to_be_placed_afresh_waits_where_nobody_knows_by_which_placement() -> None:
+    asked = {"rebalance_triggered_at": "2026-01-01T00:00:00Z"}
+    before = decide(policy("m1"), BLANK, OLD).spec.model_copy(update=asked)
+    held = decide(lazy("m2"), before, OLD).spec
+    assert held.rebalance_triggered_at == before.rebalance_triggered_at
+    assert decide(lazy("m2"), held, NEW).spec.rebalance_triggered_at is None
+
+
 def test_becoming_lazy_by_a_policy_that_places_nowhere_moves_nothing_later_either() -> None:
     before = decide(policy("m1"), BLANK, OLD).spec
     waiting = decide(lazy("m2"), before, OLD, fits=False)

@@ -216,6 +216,12 @@ def test_a_template_goes_back_to_an_earlier_group_only_if_it_may(given: Placemen
     assert place(web(1), given, clusters("e1", "w1"), present).affinity == expected
 
 
+def test_placed_afresh_it_begins_with_the_first_group_and_keeps_the_one_in_use_if_none_fits() -> None:
+    present = Present(targets(w1=1), "west", rebalance=True)
+    assert place(web(1), EAST_FIRST, clusters("e1", "w1"), present).affinity == "east"
+    assert place(web(1), EAST_FIRST, clusters("m1"), present).affinity == "west"
+
+
 def test_from_a_group_that_fits_no_more_it_goes_to_the_next_and_round() -> None:
     present = Present(targets(w1=1), "west", evicted_from=["w1"])
     assert place(web(1), EAST_FIRST, clusters("e1", "w1"), present).affinity == "east"

@@ -16,7 +16,7 @@ from policies.api.rollout import Rollout
 from policies.matching import group_of
 
 _ROLLOUT_WORDS = ("", "ro", "rollout", "rollouts", f"rollouts.{ROLLOUT.group}")
-_SHORT = {
+SHORT_NAMES = {
     "deploy": "deployments",
     "sts": "statefulsets",
     "ds": "daemonsets",
@@ -152,7 +152,7 @@ async def _rollout(api: Api, name: str, namespace: str) -> Rollout:
 async def _resolved(api: Api, kind: str, name: str, namespace: str) -> Workload:
     discovery = Discovery(api)
     await discovery.refresh()
-    word = _SHORT.get(kind, kind)
+    word = SHORT_NAMES.get(kind, kind)
     found = [resource for resource in _served(discovery) if word in _words(resource)]
     if not found:
         raise ApiError(f"{kind}/{name}: the host serves no kind {kind}; see `kubectl api-resources`")

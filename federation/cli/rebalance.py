@@ -1,0 +1,159 @@
+"""atoll rebalance: have what is placed placed afresh, by the capacity and the clusters that there are now.
+
+It asks by `spec.rebalanceTriggeredAt` of the bindings; the controller takes that out with its decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from federation.cli.host import Context, Kubeconfig, connected, run
+from federation.cli.rollout.target import SHORT_NAMES, default_namespace
+from federation.kube.api import Api, Resource
+from federation.kube.errors import ApiError, NotFound
+from federation.resources import CLUSTER_RESOURCE_BINDING, RESOURCE_BINDING
+from federation.timestamps import utc_now
+from policies.api.binding import ResourceBinding, ResourceReference, TargetCluster
+from policies.api.meta import Condition
+from policies.matching import group_of
+
+FIELD_MANAGER = "atoll-cli"
+_INTERVAL = 0.2
+"""Seconds between two looks at bindings whose decision is awaited."""
+
+
+def rebalance(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KIND/NAME]...", help="Templates, such as deployment/web."),
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    namespace: Annotated[
+        str, typer.Option("-n", "--namespace", metavar="NAME", help="Their namespace; default as kubectl's.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="All that is placed in the namespace.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the decisions.")] = 30.0,
+) -> None:
+    """Place templates afresh: divide replicas by the capacity there is now, and begin with the first group of
+    clusterAffinities.
+
+    Ends with 1 if a template can't be placed as wished; it stays where it is then, and moves when it can be.
+    """
+    if bool(what) == everything:
+        raise typer.BadParameter("name templates as KIND/NAME, or give --all for all of the namespace")
+
+    async def work(api: Api) -> bool:
+        inside = namespace or default_namespace(kubeconfig, context)
+        bindings = await _chosen(api, what or [], inside)
+        asked = await asyncio.gather(*(_ask(api, binding) for binding in bindings))
+        told = [await _told(api, binding, timeout) for binding in asked]
+        for line, _ in told:
+            typer.echo(line)
+        return all(done for _, done in told)
+
+    if not run(connected(kubeconfig, context, work)):
+        raise typer.Exit(1)
+
+
+async def _chosen(api: Api, what: Sequence[str], namespace: str) -> list[ResourceBinding]:
+    """Return the bindings of templates, or without any those of the namespace that a policy governs.
+
+    :raises ApiError: there are none
+    """
+    inside = await _bindings(api, RESOURCE_BINDING, namespace)
+    if what:
+        known = [*inside, *await _bindings(api, CLUSTER_RESOURCE_BINDING, None)]
+        return [_named(each, known, namespace) for each in what]
+    if governed := [binding for binding in inside if binding.spec.policy is not None]:
+        return sorted(governed, key=_label)
+    raise ApiError(f"{namespace}: no policy places anything of this namespace; name another one with -n")
+
+
+async def _bindings(api: Api, resource: Resource, namespace: str | None) -> list[ResourceBinding]:
+    pages = [page async for page in api.list(resource, namespace=namespace)]
+    return [ResourceBinding.model_validate(item) for page in pages for item in page.items]
+
+
+def _named(what: str, known: Sequence[ResourceBinding], namespace: str) -> ResourceBinding:
+    """Return the binding of a template; Kubernetes's own kinds come first."""
+    kind, _, name = what.rpartition("/")
+    word = SHORT_NAMES.get(kind.lower(), kind.lower())
+    found = sorted(
+        (each for each in known if each.spec.resource.name == name and word in _words(each.spec.resource)),
+        key=lambda each: "." in group_of(each.spec.resource.api_version),
+    )
+    if not found or found[0].spec.policy is None:
+        raise ApiError(
+            f"{what} in {namespace}: no policy places it; name it as KIND/NAME, such as deployment/web: "
+            f"`atoll placements -n {namespace}` shows what is placed"
+        )
+    return found[0]
+
+
+def _words(resource: ResourceReference) -> set[str]:
+    words = {resource.plural, resource.kind.lower()}
+    return words | {f"{word}.{group_of(resource.api_version)}" for word in words}
+
+
+async def _ask(api: Api, binding: ResourceBinding) -> ResourceBinding:
+    body = {"spec": {"rebalanceTriggeredAt": utc_now()}}
+    resource, metadata = _resource(binding), binding.metadata
+    await api.patch(resource, metadata.name, metadata.namespace or None, body, manager=FIELD_MANAGER)
+    return binding
+
+
+async def _told(api: Api, before: ResourceBinding, seconds: float) -> tuple[str, bool]:
+    """Wait for a decision; return what came of it, and whether it is as wished."""
+    resource, label = _resource(before), _label(before)
+    metadata, until = before.metadata, asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            live = await api.get(resource, metadata.name, metadata.namespace or None)
+        except NotFound:
+            return f"{label}: gone meanwhile", True
+        now = ResourceBinding.model_validate(live)
+        if now.spec.rebalance_triggered_at is None:
+            return f"{label}: {_moved(before.spec.clusters, now.spec.clusters)}", True
+        said = _scheduled(now)
+        if said is not None or asyncio.get_running_loop().time() >= until:
+            return f"{label}: not placed afresh yet: {_why(said)}", False
+        await asyncio.sleep(_INTERVAL)
+
+
+def _scheduled(binding: ResourceBinding) -> Condition | None:
+    """Return what was decided since it was asked for; None if nothing was so far."""
+    conditions, generation = binding.status.conditions, binding.metadata.generation
+    return next(
+        (c for c in conditions if c.type == "Scheduled" and c.observed_generation >= generation), None
+    )
+
+
+def _why(said: Condition | None) -> str:
+    if said is not None:
+        return f"{said.reason}: {said.message}"
+    return "no controller took it up so far; see `kubectl -n atoll-system get lease atoll-controller`"
+
+
+def _moved(before: Sequence[TargetCluster], now: Sequence[TargetCluster]) -> str:
+    if list(before) == list(now):
+        return f"stays on {_placed(now)}"
+    return f"from {_placed(before)} to {_placed(now)}"
+
+
+def _placed(clusters: Sequence[TargetCluster]) -> str:
+    parts = (each.name if each.replicas is None else f"{each.name} ({each.replicas})" for each in clusters)
+    return ", ".join(parts) or "no cluster"
+
+
+def _label(binding: ResourceBinding) -> str:
+    resource = binding.spec.resource
+    return f"{resource.plural}/{resource.name}" + (f" in {resource.namespace}" if resource.namespace else "")
+
+
+def _resource(binding: ResourceBinding) -> Resource:
+    return RESOURCE_BINDING if binding.metadata.namespace else CLUSTER_RESOURCE_BINDING
