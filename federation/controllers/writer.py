@@ -27,6 +27,8 @@ from policies.copies import (
 from policies.rendering import Rendered, prune
 from policies.verdicts import Verdict
 
+_MANAGERS = (FIELD_MANAGER, RELEASE_MANAGER, REPLICAS_MANAGER)
+
 
 class Refused(Exception):
     """The object in the member is not ours to write."""
@@ -138,12 +140,13 @@ class Writer:
         except NotFound:
             return
         metadata = live["metadata"]
+        ours = (DIGEST_ANNOTATION, BINDING_ANNOTATION, RELEASE_ANNOTATION)
         body = {
             "metadata": {
                 "resourceVersion": metadata["resourceVersion"],
                 "labels": {HOST_LABEL: None},
-                "annotations": {DIGEST_ANNOTATION: None, BINDING_ANNOTATION: None},
-                "managedFields": without(metadata.get("managedFields") or [], FIELD_MANAGER) or [{}],
+                "annotations": dict.fromkeys(ours),
+                "managedFields": without(metadata.get("managedFields") or [], *_MANAGERS) or [{}],
             }
         }
         await member.api.patch(ref.resource, ref.name, ref.namespace, body, manager=FIELD_MANAGER)

@@ -62,9 +62,9 @@ def missing(manifest: Mapping[str, Any], fields: Fields) -> list[str]:
     return [_shown(manifest, path) for path in _unowned(manifest, fields)]
 
 
-def without(managed_fields: ManagedFields, manager: str) -> list[dict[str, Any]]:
-    """The entries of all others: written back, `manager` owns nothing and the fields keep their values."""
-    return [dict(owner) for owner in managed_fields if owner.get("manager") != manager]
+def without(managed_fields: ManagedFields, *managers: str) -> list[dict[str, Any]]:
+    """The entries of all others: written back, `managers` own nothing and the fields keep their values."""
+    return [dict(owner) for owner in managed_fields if owner.get("manager") not in managers]
 
 
 def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[_Path]:

@@ -200,6 +200,27 @@ async def test_a_release_is_paused_while_nothing_may_be_written(running: Federat
 
 
 @pytest.mark.soak
+async def test_what_is_preserved_bears_no_mark_of_a_release_either(running: Federated, shop: str) -> None:
+    def marks(live: Manifest | None) -> set[str]:
+        metadata = (live or {}).get("metadata", {})
+        names = {*metadata.get("labels", {}), *metadata.get("annotations", {})}
+        return {name for name in names if name.startswith(f"{GROUP}/")}
+
+    host, m1 = running.host, running.members["m1"]
+    await host.apply(ROLLOUT_POLICY, rollout_policy("halves", shop, A_CONFIGMAP, batches=2))
+    await host.apply(POLICIES, policy("all", shop, A_CONFIGMAP, preserveResourcesOnDeletion=True))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: b and condition(b, "Applied") == "True")
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    await m1.until(CONFIGMAPS, "settings", shop, lambda live: f"{GROUP}/release" in marks(live))
+    await host.delete(CONFIGMAPS, "settings", shop)
+    await host.until(BINDINGS, SETTINGS, shop, absent)
+    left = await m1.get(CONFIGMAPS, "settings", shop)
+    assert left
+    assert marks(left) == set()
+
+
+@pytest.mark.soak
 async def test_a_policy_keeps_what_it_governs_until_one_preempts_it(running: Federated, shop: str) -> None:
     host = running.host
     named = selects("v1", "ConfigMap", name="settings", namespace=shop)

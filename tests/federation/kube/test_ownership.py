@@ -108,6 +108,7 @@ def test_only_the_apply_of_the_main_resource_is_the_entry() -> None:
     assert entry(managed, "atoll") == ours
     assert entry(managed, "nobody") is None
     assert without(managed, "atoll") == [owner("other", {"f:y": {}})]
+    assert without(managed, "atoll", "other") == []
 
 
 # Laws. A pair is a value of a manifest and the tree of an owner of all of it.
