@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from policies import activation, suspension
 from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
 from policies.api.propagation import PropagationPolicy
 from policies.filters import Clusters
@@ -21,16 +22,40 @@ def decide(
     before: BindingSpec,
     clusters: Clusters,
     present: Present,
+    template: bytes = b"",
+    *,
+    anew: bool = False,
 ) -> tuple[BindingSpec, Verdict]:
     """Return what a binding is to say, and why its placement is what it is.
 
     :param total: the completions of a Job.
-    :param policy: the one in force; without it the copies stay where they are.
+    :param policy: the one that governs; without it the copies stay where they are.
     :param before: what the binding says, or an empty one with the reference to the template as it is now.
+    :param template: JSON of the pruned template, by which a Lazy policy tells whether it changed.
+    :param anew: the binding speaks of an earlier template of that name.
     """
     if policy is None:
         kept = [target for target in before.clusters if target.name in clusters.staying]
-        return before.model_copy(update={"policy": None, "clusters": kept}), _NO_POLICY
+        return before.model_copy(update={"policy": None, "clusters": kept, "suspension": None}), _NO_POLICY
+    last = BindingSpec(resource=before.resource) if anew else before
+    digest = activation.digest(policy.spec, template)
+    counts = activation.in_force(policy.spec, last, digest)
+    counting = policy if counts is policy.spec else policy.model_copy(update={"spec": counts})
+    decided, unmet = _wish(workload, total, counting, before, clusters, present)
+    found = activation.activated(policy.spec, last, digest, decided, unmet, clusters.staying)
+    verdict = found.unmet or _scheduled(found.spec.clusters)
+    return found.spec, activation.waits(verdict) if found.waiting else verdict
+
+
+def _wish(
+    workload: Workload,
+    total: int | None,
+    policy: PropagationPolicy,
+    before: BindingSpec,
+    clusters: Clusters,
+    present: Present,
+) -> tuple[BindingSpec, Verdict | None]:
+    """Return what a policy wants, and why that can't be."""
     placement = policy.spec.placement
     if unsupported := unsupported_fields(policy.spec):
         decision = hold(unsupported[0], clusters, present)
@@ -46,11 +71,13 @@ def decide(
         policy=policy_reference(policy),
         conflict_resolution=policy.spec.conflict_resolution,
         preserve_resources_on_deletion=policy.spec.preserve_resources_on_deletion,
+        suspension=suspension.in_force(policy.spec.suspension),
         affinity_name=decision.affinity,
         clusters=targets,
         evictions=before.evictions,
+        rebalance_triggered_at=before.rebalance_triggered_at if decision.verdict else None,
     )
-    return spec, decision.verdict or _scheduled(decision.clusters)
+    return spec, decision.verdict
 
 
 def policy_reference(policy: PropagationPolicy) -> PolicyReference:

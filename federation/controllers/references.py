@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest, Resource
-from policies.api.binding import PolicyReference, ResourceReference
-from policies.api.propagation import PropagationPolicy
+from policies.api.binding import ResourceReference
 
 
 def reference(ref: Ref, uid: str) -> ResourceReference:
@@ -25,15 +24,6 @@ def ref_of(named: ResourceReference, *, namespaced: bool = True) -> Ref:
     group, _, version = named.api_version.rpartition("/")
     resource = Resource(group, version, named.plural, named.kind, namespaced)
     return Ref(resource, named.namespace, named.name)
-
-
-def policy_reference(policy: PropagationPolicy) -> PolicyReference:
-    """Return the name of a policy in a binding."""
-    return PolicyReference(
-        kind=policy.kind,  # type: ignore[arg-type]
-        namespace=policy.metadata.namespace,
-        name=policy.metadata.name,
-    )
 
 
 def owner(ref: Ref, uid: str) -> Manifest:

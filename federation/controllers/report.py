@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kinds import Broken, Record
-from federation.controllers.references import policy_reference
 from federation.kube.errors import NotFound
 from federation.kube.ref import Ref
 from federation.resources import CLUSTER_OVERRIDE, CLUSTER_PROPAGATION, OVERRIDE, PROPAGATION
@@ -16,6 +15,7 @@ from policies.api.override import OverridePolicy
 from policies.api.propagation import PolicyFailure, PolicyStatus, PropagationPolicy
 from policies.observation import SUSPENDED, Stamp, Status, condition
 from policies.overriders import concerns, policy_label
+from policies.scheduling import policy_reference
 from policies.suspension import told
 from policies.verdicts import Verdict
 

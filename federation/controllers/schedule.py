@@ -144,7 +144,10 @@ class Schedule:
         empty = BindingSpec(resource=resource)
         before = record.spec.model_copy(update={"resource": resource}) if record else empty
         present = self._present(ref, template, policy, before) if policy else Present()
-        return decide(_facts(ref, template), template.completions, policy, before, self._clusters(), present)
+        facts, clusters = _facts(ref, template), self._clusters()
+        anew = record is not None and record.spec.resource.uid != template.uid
+        total, manifest = template.completions, template.manifest
+        return decide(facts, total, policy, before, clusters, present, manifest, anew=anew)
 
     def _present(
         self, ref: Ref, template: Template, policy: PropagationPolicy, before: BindingSpec
@@ -153,6 +156,7 @@ class Schedule:
         return Present(
             before.clusters,
             before.affinity_name,
+            rebalance=before.rebalance_triggered_at is not None,
             together=self._peers.of(ref, template, wanted.affinity),
             apart=self._peers.of(ref, template, wanted.anti_affinity),
         )
