@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from .api import Api
 from .errors import StatusError
 from .resources import Manifest, Resource
+from .types import ServedType
 
 log = logging.getLogger(__name__)
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
@@ -29,6 +30,7 @@ class Discovery:
         self._api, self._ttl = api, ttl
         self._fresh_until = 0.0
         self._by_kind: dict[tuple[str, str], tuple[Resource, ...]] = {}  # preferred version first
+        self.types: tuple[ServedType, ...] = ()
 
     def invalidate(self) -> None:
         self._fresh_until = 0.0
@@ -40,12 +42,13 @@ class Discovery:
         """
         if time.monotonic() < self._fresh_until:
             return
-        resources = [resource for root in ("/api", "/apis") for resource in await self._discover(root)]
+        types = [served for root in ("/api", "/apis") for served in await self._discover(root)]
         by_kind: dict[tuple[str, str], tuple[Resource, ...]] = {}
-        for resource in resources:
+        for resource, *_ in types:
             key = resource.group, resource.kind
             by_kind[key] = (*by_kind.get(key, ()), resource)
         self._by_kind, self._fresh_until = by_kind, time.monotonic() + self._ttl
+        self.types = tuple(types)
 
     def resource(self, group: str, kind: str, version: str | None = None) -> Resource | None:
         """The type in this version, or in the one the server prefers; None if it is not served."""
@@ -67,11 +70,11 @@ class Discovery:
                 kinds.setdefault(resource.api_version, set()).add(resource.kind)
         return {group_version: tuple(sorted(kinds[group_version])) for group_version in sorted(kinds)}
 
-    async def _discover(self, root: str) -> list[Resource]:
+    async def _discover(self, root: str) -> list[ServedType]:
         answer = await self._api.request("GET", root, accept=_ACCEPT)
         if answer.get("kind") == "APIGroupDiscoveryList":
             return list(self._aggregated(answer))
-        found: list[Resource] = []
+        found: list[ServedType] = []
         for group, version in _group_versions(answer):
             path = f"/apis/{group}/{version}" if group else f"/api/{version}"
             try:
@@ -83,7 +86,7 @@ class Discovery:
             found.extend(_classic(group, version, types["resources"]))
         return found
 
-    def _aggregated(self, answer: Manifest) -> Iterator[Resource]:
+    def _aggregated(self, answer: Manifest) -> Iterator[ServedType]:
         for item in answer["items"]:
             group = item["metadata"].get("name", "")
             for served in item["versions"]:
@@ -92,20 +95,25 @@ class Discovery:
                     yield from self._known(group, version)
                 for entry in entries:
                     if kind := entry.get("responseKind", {}).get("kind"):
-                        yield Resource(
-                            group, version, entry["resource"], kind, entry["scope"] == "Namespaced"
-                        )
+                        namespaced = entry["scope"] == "Namespaced"
+                        resource = Resource(group, version, entry["resource"], kind, namespaced)
+                        yield _type(resource, entry, entry.get("singularResource", ""))
 
-    def _known(self, group: str, version: str) -> Iterator[Resource]:
+    def _known(self, group: str, version: str) -> Iterator[ServedType]:
         """What this group version served before its server went down, which is no proof that it is gone."""
-        for resources in self._by_kind.values():
-            yield from (known for known in resources if (known.group, known.version) == (group, version))
+        yield from (each for each in self.types if each.resource[:2] == (group, version))
 
 
-def _classic(group: str, version: str, entries: Iterable[Mapping[str, str]]) -> Iterator[Resource]:
+def _classic(group: str, version: str, entries: Iterable[Manifest]) -> Iterator[ServedType]:
     for entry in entries:
         if "/" not in entry["name"]:  # a subresource
-            yield Resource(group, version, entry["name"], entry["kind"], bool(entry["namespaced"]))
+            resource = Resource(group, version, entry["name"], entry["kind"], bool(entry["namespaced"]))
+            yield _type(resource, entry, entry.get("singularName", ""))
+
+
+def _type(resource: Resource, entry: Manifest, singular: str) -> ServedType:
+    lists = (tuple(entry.get(field) or ()) for field in ("shortNames", "categories", "verbs"))
+    return ServedType(resource, singular, *lists)
 
 
 def _group_versions(answer: Manifest) -> Iterator[tuple[str, str]]:

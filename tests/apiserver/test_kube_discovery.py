@@ -4,6 +4,7 @@ import pytest
 
 from federation.kube.discovery import Discovery
 from federation.kube.resources import Resource
+from federation.kube.types import named
 from tests.apiserver.clients import api_of, serve_widgets
 from tests.servers import ApiServer
 
@@ -27,6 +28,16 @@ async def test_the_preferred_version_comes_first_and_others_can_be_named(apiserv
         await discovery.refresh()
     assert discovery.resource("autoscaling", "HorizontalPodAutoscaler").version == "v2"  # type: ignore[union-attr]
     assert discovery.resource("autoscaling", "HorizontalPodAutoscaler", "v1").version == "v1"  # type: ignore[union-attr]
+
+
+async def test_types_have_the_names_by_which_people_know_them(apiserver: ApiServer) -> None:
+    async with api_of(apiserver) as api:
+        discovery = Discovery(api)
+        await discovery.refresh()
+    (deployments,) = named(discovery.types, "deploy")
+    assert deployments == Resource("apps", "v1", "deployments", "Deployment")
+    assert deployments in named(discovery.types, "all")
+    assert named(discovery.types, "hpa")[0].version == "v2"
 
 
 async def test_it_asks_twice_and_again_only_when_invalidated(apiserver: ApiServer, namespace: str) -> None:
@@ -55,5 +66,6 @@ async def test_the_classic_way_finds_the_same(apiserver: ApiServer, monkeypatch:
         classic = Discovery(api)
         await classic.refresh()
     assert classic.served() == aggregated.served()
+    assert set(classic.types) == set(aggregated.types)
     for group, kind in (("apps", "Deployment"), ("autoscaling", "HorizontalPodAutoscaler"), ("", "Node")):
         assert classic.resource(group, kind) == aggregated.resource(group, kind)
