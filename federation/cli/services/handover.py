@@ -11,7 +11,8 @@ from typing import NamedTuple
 import yaml
 
 from federation.cli.members import address_of
-from federation.cli.services.place import connect, is_itself
+from federation.cli.reach import is_itself
+from federation.cli.services.place import connect
 from federation.kube.api import Api, Manifest
 from federation.kube.config import load
 from federation.kube.errors import ApiError, Forbidden, NotFound

@@ -7,11 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple, TypeVar
 
+from federation.cli.reach import cluster_named, is_itself, unanswered, way_to
 from federation.kube.api import Api, Manifest
-from federation.kube.config import from_dict
 from federation.kube.errors import ApiError, BadConfiguration, NotFound, NotServed, Unauthorized, Unreachable
-from federation.members import credentials
-from federation.resources import CLUSTER, NAMESPACES
 from mcs.names import Service
 from mcs.resources import SERVICE_EXPORTS, SERVICES
 from policies.api.cluster import Cluster
@@ -85,15 +83,9 @@ async def connect(host: Api, name: str, stack: AsyncExitStack) -> tuple[Cluster,
 
     :raises ApiError: it is not registered, or its credentials lead nowhere
     """
+    cluster = await cluster_named(host, name)
     try:
-        cluster = Cluster.model_validate(await host.get(CLUSTER, name))
-    except NotFound:
-        raise ApiError(
-            f"cluster {name} is no member of this federation; `kubectl get clusters` shows those that are"
-        ) from None
-    try:
-        kubeconfig = credentials.parsed(cluster, await credentials.read(host, cluster))
-        api = await stack.enter_async_context(Api(await from_dict(kubeconfig)))
+        api = await stack.enter_async_context(await way_to(host, cluster))
     except BadConfiguration as error:
         raise ApiError(f"cluster {name}: {error}") from None
     return cluster, api
@@ -104,31 +96,10 @@ async def _answers(place: Place) -> None:
         async with asyncio.timeout(_ANSWER):
             await is_itself(place.cluster, place.api)
             await place.export()
-    except (Unreachable, TimeoutError) as error:
-        why = str(error) or f"no answer within {_ANSWER:.0f} s"
-        raise ApiError(
-            f"cluster {place.name} can't be reached from here: {why}; see `kubectl get cluster {place.name}`"
-        ) from None
-    except Unauthorized:
-        raise ApiError(
-            f"cluster {place.name} refuses Atoll's credentials; run `atoll join {place.name}` again"
-        ) from None
+    except (Unreachable, Unauthorized, TimeoutError) as error:
+        raise ApiError(unanswered(place.name, error, _ANSWER)) from None
     except NotServed:
         raise ApiError(
             f"cluster {place.name} serves no {SERVICE_EXPORTS.group_resource} "
             f"{SERVICE_EXPORTS.version}; run `atoll join {place.name}` again, which installs them"
         ) from None
-
-
-async def is_itself(cluster: Cluster, api: Api) -> None:
-    """Nothing is written to another cluster at the same address; the UID of kube-system tells them apart.
-
-    :raises ApiError: it is another one, or gave no answer
-    """
-    name, known = cluster.metadata.name, cluster.status.cluster_uid
-    system = await api.get(NAMESPACES, "kube-system", metadata_only=True)
-    if known and system["metadata"]["uid"] != known:
-        raise ApiError(
-            f"cluster {name}: at its address is another cluster than the one that joined; see "
-            f"`kubectl get cluster {name} -o yaml`"
-        )
