@@ -10,6 +10,7 @@ from federation.cli import install, members, placements, rebalance
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
 from federation.cli.plan import plan_command
+from federation.cli.get.commands import get
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
 from federation.cli.services import commands as services
@@ -29,6 +30,7 @@ app.command("placements")(placements.placements_command)
 app.command("plan")(plan_command)
 app.command("convert")(convert_command)
 app.command("rebalance")(rebalance.rebalance)
+app.command("get")(get)
 app.add_typer(rollout, name="rollout")
 app.add_typer(services.services, name="services")
 app.command("export")(services.export)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Generic, NamedTuple, TypeVar
 
-from federation.kube.api import Api
+import typer
+
+from federation.kube.api import Api, Page
 from federation.kube.config import from_dict
 from federation.kube.errors import ApiError, BadConfiguration, Forbidden, NotFound, Unauthorized, Unreachable
 from federation.members import credentials
@@ -18,6 +20,8 @@ T = TypeVar("T")
 
 PATIENCE = 1.0
 """Seconds after which those that wait are told for whom."""
+INCOMPLETE = 3
+"""The exit code when a cluster did not answer, or not to all that was asked."""
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -106,6 +110,19 @@ async def reached(host: Api, cluster: Cluster, seconds: float) -> AsyncIterator[
         raise ApiError(unanswered(name, error, seconds)) from None
 
 
+async def pages_within(pages: AsyncIterator[Page], seconds: float) -> AsyncIterator[Page]:
+    """Yield pages, for each of which a cluster has some seconds.
+
+    :raises TimeoutError: one took longer
+    """
+    while True:
+        async with asyncio.timeout(seconds):
+            page = await anext(pages, None)
+        if page is None:
+            return
+        yield page
+
+
 def unanswered(name: str, error: ApiError | TimeoutError, seconds: float) -> str:
     """Return why a cluster gave no answer, and what to do about it."""
     if isinstance(error, Unauthorized):
@@ -147,6 +164,10 @@ async def answers(
     finally:
         for task in tasks:
             task.cancel()
+
+
+def on_stderr(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 async def _answer(cluster: Cluster, ask: Callable[[Cluster], Awaitable[T]]) -> Answer[T]:

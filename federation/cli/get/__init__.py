@@ -1,0 +1,1 @@
+"""atoll get: objects of all members, as kubectl shows those of one cluster."""
