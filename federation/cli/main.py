@@ -10,6 +10,7 @@ from federation.cli import install, members, placements, rebalance
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
 from federation.cli.plan import plan_command
+from federation.cli.cordon import cordon, uncordon
 from federation.cli.get.commands import get
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
@@ -31,6 +32,8 @@ app.command("plan")(plan_command)
 app.command("convert")(convert_command)
 app.command("rebalance")(rebalance.rebalance)
 app.command("get")(get)
+app.command("cordon")(cordon)
+app.command("uncordon")(uncordon)
 app.add_typer(rollout, name="rollout")
 app.add_typer(services.services, name="services")
 app.command("export")(services.export)
