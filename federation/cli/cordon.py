@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from federation.cli.completion import cluster_names
 from federation.cli.host import Context, Kubeconfig, connected, run
 from federation.cli.reach import cluster_named
 from federation.kube.api import Api
@@ -19,7 +20,10 @@ UNSCHEDULABLE_TAINT = f"{GROUP}/unschedulable"
 """As `node.kubernetes.io/unschedulable` says it of a Node."""
 FIELD_MANAGER = "atoll-cordon"
 
-_Names = Annotated[list[str], typer.Argument(metavar="CLUSTER", help="Names of Clusters.")]
+_Names = Annotated[
+    list[str],
+    typer.Argument(metavar="CLUSTER", help="Names of Clusters.", autocompletion=cluster_names),
+]
 
 
 def is_cordoned(taints: Sequence[Taint]) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from federation.cli.completion import cluster_names, kinds, object_names
 from federation.cli.host import Context, Kubeconfig, connected, run
 from federation.cli.rollout.seeing import Output
 
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 Clusters = Annotated[
     list[str] | None,
-    typer.Option("--cluster", metavar="NAME", help="Only this cluster; may be given again."),
+    typer.Option(
+        "--cluster",
+        metavar="NAME",
+        help="Only this cluster; may be given again.",
+        autocompletion=cluster_names,
+    ),
 ]
 Timeout = Annotated[
     float, typer.Option(min=0.1, metavar="SECONDS", help="How long a cluster has for each answer.")
@@ -26,11 +32,14 @@ def get(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="As with kubectl: deploy, several as in deploy,svc, or deployment/web."
+            metavar="KIND",
+            help="As with kubectl: deploy, several as in deploy,svc, or deployment/web.",
+            autocompletion=kinds,
         ),
     ],
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Only these; default all.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Only these; default all.", autocompletion=object_names),
     ] = None,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
