@@ -15,6 +15,7 @@ from federation.cli.get.commands import get
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
 from federation.cli.services import commands as services
+from federation.cli.top.commands import top
 from mcs.command import mcs
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command("plan")(plan_command)
 app.command("convert")(convert_command)
 app.command("rebalance")(rebalance.rebalance)
 app.command("get")(get)
+app.add_typer(top, name="top")
 app.command("cordon")(cordon)
 app.command("uncordon")(uncordon)
 app.add_typer(rollout, name="rollout")

@@ -1,0 +1,1 @@
+"""atoll top: how full the members are."""
