@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,26 +10,12 @@ from federation.controllers.references import ref_of
 from federation.kube.api import Api, Manifest, Resource
 from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, NotFound, NotServed
+from federation.kube.types import named
 from federation.resources import ROLLOUT
 from policies.api.rollout import Rollout
 from policies.matching import group_of
 
 _ROLLOUT_WORDS = ("", "ro", "rollout", "rollouts", f"rollouts.{ROLLOUT.group}")
-SHORT_NAMES = {
-    "deploy": "deployments",
-    "sts": "statefulsets",
-    "ds": "daemonsets",
-    "clone": "clonesets",
-    "asts": "statefulsets.apps.kruise.io",
-    "ads": "daemonsets.apps.kruise.io",
-    "cj": "cronjobs",
-    "cm": "configmaps",
-    "hpa": "horizontalpodautoscalers",
-    "ing": "ingresses",
-    "netpol": "networkpolicies",
-    "pdb": "poddisruptionbudgets",
-    "svc": "services",
-}
 
 
 class Workload(NamedTuple):
@@ -152,27 +137,10 @@ async def _rollout(api: Api, name: str, namespace: str) -> Rollout:
 async def _resolved(api: Api, kind: str, name: str, namespace: str) -> Workload:
     discovery = Discovery(api)
     await discovery.refresh()
-    word = SHORT_NAMES.get(kind, kind)
-    found = [resource for resource in _served(discovery) if word in _words(resource)]
+    found = [resource for resource in named(discovery.types, kind) if resource.namespaced]
     if not found:
         raise ApiError(f"{kind}/{name}: the host serves no kind {kind}; see `kubectl api-resources`")
-    return Workload(min(found, key=_rank), namespace, name)
-
-
-def _served(discovery: Discovery) -> Sequence[Resource]:
-    known = {(group_of(version), kind) for version, kinds in discovery.served().items() for kind in kinds}
-    found = [discovery.resource(group, kind) for group, kind in known]
-    return [resource for resource in found if resource is not None and resource.namespaced]
-
-
-def _words(resource: Resource) -> set[str]:
-    words = {resource.plural, resource.kind.lower()}
-    return words | {f"{word}.{resource.group}" for word in words}
-
-
-def _rank(resource: Resource) -> tuple[bool, str]:
-    """Kubernetes's own kinds come first."""
-    return "." in resource.group, resource.group
+    return Workload(found[0], namespace, name)
 
 
 def _is_about(run: Rollout, workload: Workload) -> bool:
