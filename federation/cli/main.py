@@ -9,9 +9,9 @@ import typer
 from federation.cli import install, members, placements, rebalance
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
-from federation.cli.plan import plan_command
 from federation.cli.cordon import cordon, uncordon
 from federation.cli.get.commands import get
+from federation.cli.plan import plan_command
 from federation.cli.rollout.commands import rollout
 from federation.cli.sandbox import sandbox
 from federation.cli.services import commands as services

@@ -12,12 +12,14 @@ from typing import Annotated
 import typer
 
 from federation.cli.host import Context, Kubeconfig, connected, run
-from federation.cli.rollout.target import SHORT_NAMES, default_namespace
+from federation.cli.rollout.target import default_namespace
 from federation.kube.api import Api, Resource
+from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, NotFound
+from federation.kube.types import ServedType, named
 from federation.resources import CLUSTER_RESOURCE_BINDING, RESOURCE_BINDING
 from federation.timestamps import utc_now
-from policies.api.binding import ResourceBinding, ResourceReference, TargetCluster
+from policies.api.binding import ResourceBinding, TargetCluster
 from policies.api.meta import Condition
 from policies.matching import group_of
 
@@ -68,7 +70,9 @@ async def _chosen(api: Api, what: Sequence[str], namespace: str) -> list[Resourc
     inside = await _bindings(api, RESOURCE_BINDING, namespace)
     if what:
         known = [*inside, *await _bindings(api, CLUSTER_RESOURCE_BINDING, None)]
-        return [_named(each, known, namespace) for each in what]
+        discovery = Discovery(api)
+        await discovery.refresh()
+        return [_named(each, known, discovery.types, namespace) for each in what]
     if governed := [binding for binding in inside if binding.spec.policy is not None]:
         return sorted(governed, key=_label)
     raise ApiError(f"{namespace}: no policy places anything of this namespace; name another one with -n")
@@ -79,14 +83,13 @@ async def _bindings(api: Api, resource: Resource, namespace: str | None) -> list
     return [ResourceBinding.model_validate(item) for page in pages for item in page.items]
 
 
-def _named(what: str, known: Sequence[ResourceBinding], namespace: str) -> ResourceBinding:
-    """Return the binding of a template; Kubernetes's own kinds come first."""
-    kind, _, name = what.rpartition("/")
-    word = SHORT_NAMES.get(kind.lower(), kind.lower())
-    found = sorted(
-        (each for each in known if each.spec.resource.name == name and word in _words(each.spec.resource)),
-        key=lambda each: "." in group_of(each.spec.resource.api_version),
-    )
+def _named(
+    what: str, known: Sequence[ResourceBinding], types: Sequence[ServedType], namespace: str
+) -> ResourceBinding:
+    """Return the binding of a template."""
+    word, _, name = what.rpartition("/")
+    kinds = [(each.group, each.plural) for each in named(types, word)]
+    found = [each for each in known if each.spec.resource.name == name and _kind(each) in kinds]
     if not found or found[0].spec.policy is None:
         raise ApiError(
             f"{what} in {namespace}: no policy places it; name it as KIND/NAME, such as deployment/web: "
@@ -95,9 +98,9 @@ def _named(what: str, known: Sequence[ResourceBinding], namespace: str) -> Resou
     return found[0]
 
 
-def _words(resource: ResourceReference) -> set[str]:
-    words = {resource.plural, resource.kind.lower()}
-    return words | {f"{word}.{group_of(resource.api_version)}" for word in words}
+def _kind(binding: ResourceBinding) -> tuple[str, str]:
+    resource = binding.spec.resource
+    return group_of(resource.api_version), resource.plural
 
 
 async def _ask(api: Api, binding: ResourceBinding) -> ResourceBinding:
