@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cachetools import LRUCache
@@ -33,6 +34,15 @@ class Totals(NamedTuple):
     """Of the ready nodes."""
     requested: Mapping[str, int]
     """By the pods that have a node and have not ended."""
+
+
+def totals(nodes: Iterable[Node], requested: Mapping[str, int] = MappingProxyType({})) -> Totals:
+    known = list(nodes)
+    ready = [node for node in known if node.ready]
+    allocatable: Counter[str] = Counter()
+    for node in ready:
+        allocatable.update(node.allocatable)
+    return Totals(len(known), len(ready), allocatable, dict(requested))
 
 
 class _Rooms:
@@ -78,11 +88,7 @@ class Ledger:
         return self._fresh(need).total
 
     def totals(self) -> Totals:
-        ready = [node for node in self._nodes.values() if node.ready]
-        allocatable: Counter[str] = Counter()
-        for node in ready:
-            allocatable.update(node.allocatable)
-        return Totals(len(self._nodes), len(ready), allocatable, self._requested)
+        return totals(self._nodes.values(), self._requested)
 
     def node(self, name: str, node: Node | None) -> bool:
         """Take note of a node as it is now, or that it is gone."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from policies.api.meta import Manifest
 from policies.podspec import pod_spec_path
@@ -55,12 +55,20 @@ class Need(NamedTuple):
 
 
 def need_of_template(manifest: Manifest) -> Need | None:
-    """Return what each pod of a workload needs; None for a kind without pods."""
-    path = pod_spec_path(manifest)
-    spec: Manifest | None = manifest if path else None
-    for key in path or ():
-        spec = (spec or {}).get(key)
-    return need_of(spec) if spec is not None else None
+    """Return what each pod of a workload needs.
+
+    None for a kind without pods, and for what can't be one: a kind whose CRD does not say what is in its
+    template can hold anything there.
+    """
+    if (path := pod_spec_path(manifest)) is None:
+        return None
+    spec: Any = manifest
+    try:
+        for key in path:
+            spec = spec[key]
+        return need_of(spec)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def need_of(spec: Manifest) -> Need:

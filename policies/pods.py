@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import lru_cache
 from typing import NamedTuple
 
 from policies.api.meta import Manifest
@@ -34,7 +36,7 @@ def pod_of(live: Manifest) -> Pod | None:
     spec = live["spec"]
     if (live.get("status") or {}).get("phase") in _ENDED:
         return None
-    node, need = spec.get("nodeName") or "", need_of(spec)
+    node, need = sys.intern(spec.get("nodeName") or ""), need_of(spec)
     return Pod(node, bare(need) if node else need, _owner(live["metadata"]))
 
 
@@ -48,4 +50,10 @@ def _owner(metadata: Manifest) -> Owner | None:
     digest = (metadata.get("labels") or {}).get("pod-template-hash")
     if kind == "ReplicaSet" and digest and name.endswith(f"-{digest}"):
         kind, name = "Deployment", name.removesuffix(f"-{digest}")
-    return Owner(metadata.get("namespace", ""), group, kind, name)
+    return _shared(Owner(metadata.get("namespace", ""), group, kind, name))
+
+
+@lru_cache(maxsize=16384)
+def _shared(owner: Owner) -> Owner:
+    """Return the same value for equal ones: the pods of a workload come one by one, and are many."""
+    return owner

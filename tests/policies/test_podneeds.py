@@ -60,6 +60,10 @@ def test_requests_are_those_the_scheduler_counts(spec: Manifest, requests: dict[
         ({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet",
           "spec": {"template": {"spec": SPEC}}}, True),
         ({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "spec": {}}, False),
+        ({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet",
+          "spec": {"template": {"spec": {"containers": [asks(cpu="much")]}}}}, False),
+        ({"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet",
+          "spec": {"template": {"spec": {"containers": [7]}}}}, False),
         ({"apiVersion": "v1", "kind": "ConfigMap", "data": {"spec": "x"}}, False),
     ],
 )  # fmt: skip
