@@ -14,6 +14,7 @@ from typing import Any
 
 from federation.applies import Applies
 from federation.controllers.apply import Apply
+from federation.controllers.capacity import Capacities
 from federation.controllers.clusters import Clusters
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
@@ -35,6 +36,7 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.autoscalers import Scaled
 from federation.members.fleet import Connect, Fleet
+from federation.members.health import Health
 from federation.members.member import Alone, Companion
 from federation.metrics import Metrics
 from federation.settings import Settings
@@ -71,8 +73,14 @@ class Federation:
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect, companion or Alone())
+        self._capacities = Capacities(self.host, self.fleet, self._health, self._schedule_again)
         self._scheduling = Schedule(
-            self.host, self.fleet, self._dispatch, self._held_changed, self._schedule_again
+            self.host,
+            self.fleet,
+            self._capacities,
+            self._dispatch,
+            self._held_changed,
+            self._schedule_again,
         )
         observe, workers = metrics.reconciled, settings.workers
         self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
@@ -191,6 +199,7 @@ class Federation:
         for ref, record in self.host.bound():
             if key in policy_keys(record):
                 self.schedule.queue.add(ref)
+        self._capacities.policy_changed(key, new)
         self._report_on(key)
 
     def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None:
@@ -260,6 +269,7 @@ class Federation:
 
     def health_changed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
+        self._capacities.changed()
         if cluster in self.fleet:
             self.applies.start(cluster)
         for ref, record in self.host.bound():
@@ -271,11 +281,20 @@ class Federation:
     def surveyed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
 
+    def capacity_known(self, cluster: str) -> None:
+        self._capacities.known(cluster)
+
+    def capacity_grew(self, cluster: str) -> None:
+        self._capacities.grew(cluster)
+
     def _let_go(self) -> None:
         """Whatever went may have been the last that held a leaving cluster."""
         for name, cluster in self._last.items():
             if cluster.metadata.deletion_timestamp:
                 self.clusters.queue.add(name)
+
+    def _health(self, cluster: str) -> Health | None:
+        return self._connecting.health(cluster)
 
     # From one reconciler to the next
 

@@ -130,10 +130,11 @@ def _among(
     :param total: how many clusters there are
     """
     held = {target.name: target.replicas or 0 for target in present.targets}
-    fitting, rejections = _fitting(term, placement, present, held)
+    limited = workload.replicas is not None and needs_capacity(placement)
+    fitting, rejections = _fitting(term, limited, present, held)
     if not fitting:
         return Decision((), no_cluster_fit(total, rejections.values()), rejections)
-    chosen = _chosen(workload, placement, fitting, fit.where, present, held)
+    chosen = _chosen(workload, placement, limited, fitting, fit.where, present, held)
     assigned = (
         chosen if isinstance(chosen, Lack) else _assign(workload, placement, chosen, fit, present, held)
     )
@@ -143,10 +144,10 @@ def _among(
 
 
 def _fitting(
-    term: Term, placement: Placement, present: Present, held: Mapping[str, int]
+    term: Term, limited: bool, present: Present, held: Mapping[str, int]
 ) -> tuple[Mapping[str, int], Mapping[str, Rejection]]:
     """Return the tiers of the candidates for one template, and why the others are none."""
-    more = dict(_unwanted(term, placement, present, held))
+    more = dict(_unwanted(term, limited, present, held))
     staying = [name for name in held if name in term.tiers and name not in term.strangers]
     if not more and not staying:
         return term.strangers, term.rejections
@@ -160,10 +161,9 @@ def _fitting(
 
 
 def _unwanted(
-    term: Term, placement: Placement, present: Present, held: Mapping[str, int]
+    term: Term, limited: bool, present: Present, held: Mapping[str, int]
 ) -> Iterator[tuple[str, Rejection]]:
     """Name the clusters that fit, but not this template. Others don't drive out a target."""
-    limited = needs_capacity(placement)
     if not (limited or present.together or present.apart or present.evicted_from):
         return
     for name in term.tiers:
@@ -182,13 +182,14 @@ def _unwanted(
 def _chosen(
     workload: Workload,
     placement: Placement,
+    limited: bool,
     fitting: Mapping[str, int],
     where: Where,
     present: Present,
     held: Mapping[str, int],
 ) -> Sequence[Candidate] | Lack:
     """Choose by the spread constraints, if there are any."""
-    limited, free = needs_capacity(placement), present.free
+    free = present.free
     candidates = [
         Candidate(
             name,
@@ -279,19 +280,8 @@ def _aggregated(scheduling: ReplicaScheduling) -> bool:
 
 def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     """Return the paths of all fields a policy uses that nothing acts on yet."""
-    placement = tuple(_unsupported(spec.placement))
     later = {
         "spec.propagateDeps": spec.propagate_deps,
         "spec.failover": spec.failover,
     }
-    return placement + tuple(path for path, used in later.items() if used)
-
-
-def _unsupported(placement: Placement) -> Iterator[str]:
-    scheduling = placement.replica_scheduling
-    if scheduling is None or scheduling.replica_scheduling_type == "Duplicated":
-        return
-    if scheduling.replica_division_preference == "Aggregated":
-        yield "spec.placement.replicaScheduling.replicaDivisionPreference: Aggregated"
-    if scheduling.weight_preference and scheduling.weight_preference.dynamic_weight:
-        yield "spec.placement.replicaScheduling.weightPreference.dynamicWeight"
+    return tuple(path for path, used in later.items() if used)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from federation.controllers.host import Host
 from federation.kube.errors import NotFound
+from federation.kube.merge import difference
 from federation.kube.resources import Manifest
 from federation.members import credentials
 from federation.members.credentials import NoCredentials
@@ -33,12 +34,14 @@ from policies import pod_networks
 from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
 from policies.api.meta import Condition, Taint
 from policies.observation import Stamp, condition
+from policies.quantities import written
 from policies.verdicts import Verdict
 
 log = logging.getLogger(__name__)
 
 FIELD_MANAGER = "atoll-clusters"
 _EMPTIED = "Emptied"
+_SUMMED = ("cpu", "memory", "pods")
 CREDENTIALS_RECHECK = 30.0
 """Seconds between looks at the Secret of a cluster that refuses our credentials."""
 LEAVING_RECHECK = 1.0
@@ -121,8 +124,11 @@ class Clusters:
         status = ClusterStatus.model_validate(before.model_dump() | update)
         if status == before:
             return
-        metadata = {"resourceVersion": cluster.metadata.resource_version}
-        await self._patch(name, {"metadata": metadata, "status": status.dump()}, subresource="status")
+        body = {
+            "metadata": {"resourceVersion": cluster.metadata.resource_version},
+            "status": difference(before.dump(), status.dump()),
+        }
+        await self._patch(name, body, subresource="status")
 
     def _conditions(self, cluster: Cluster, health: Health, leaving: Verdict | None) -> list[Condition]:
         before, stamp = cluster.status.conditions, Stamp(cluster.metadata.generation, utc_now())
@@ -229,7 +235,7 @@ def _verb(cluster: Cluster) -> str:
 
 
 def _survey(member: Member) -> dict[str, Any]:
-    total, ready, allocatable = member.nodes
+    nodes, resources = _summary(member)
     return {
         "cluster_uid": member.cluster_uid,
         "kubernetes_version": member.version,
@@ -237,13 +243,21 @@ def _survey(member: Member) -> dict[str, Any]:
             ServedResource(group_version=group_version, kinds=list(kinds))
             for group_version, kinds in member.discovery.served().items()
         ],
-        "node_summary": NodeSummary(total=total, ready=ready),
+        "node_summary": nodes,
         "pod_cidrs": member.pod_cidrs,
-        "resource_summary": ResourceSummary(
-            allocatable={
-                "cpu": f"{allocatable['cpu']}m",
-                "memory": str(allocatable["memory"]),
-                "pods": str(allocatable["pods"]),
-            }
-        ),
+        "resource_summary": resources,
     }
+
+
+def _summary(member: Member) -> tuple[NodeSummary, ResourceSummary]:
+    """Sum up a member: what its pods ask for is known only while its pods are mirrored."""
+    counted = member.capacity.totals
+    totals = counted or member.nodes
+    resources = ResourceSummary(
+        allocatable=_summed(totals.allocatable), requested=_summed(counted.requested) if counted else {}
+    )
+    return NodeSummary(total=totals.nodes, ready=totals.ready), resources
+
+
+def _summed(amounts: Mapping[str, int]) -> dict[str, str]:
+    return {resource: written(resource, amounts.get(resource, 0)) for resource in _SUMMED}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from operator import is_not
 
+from federation.controllers.capacity import Capacities
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
 from federation.controllers.peers import Peers
@@ -41,11 +42,12 @@ class Schedule:
         self,
         host: Host,
         fleet: Fleet,
+        capacities: Capacities,
         dispatch: Callable[[Ref], None],
         held: Callable[[str], None],
         again: Callable[[Ref], None],
     ) -> None:
-        self._host, self._dispatch = host, dispatch
+        self._host, self._capacities, self._dispatch = host, capacities, dispatch
         self.verdicts: dict[Ref, Verdict] = {}
         self._decided: dict[Ref, Template] = {}
         self._among: dict[Ref, frozenset[str]] = {}
@@ -59,15 +61,15 @@ class Schedule:
         again = None
         if record is not None and (record.deleting or template is None):
             self._decided.pop(ref, None)
-            self._peers.note(ref, None, frozenset())
+            self._forget(ref)
             again = await self.withdraw(ref, record)
         elif template is not None:
             self.withdraw.forget(ref)
-            await self._place(ref, template, record)
-            self._decided[ref] = template
+            if await self._place(ref, template, record):
+                self._decided[ref] = template
         else:
             self.withdraw.forget(ref)
-            self._peers.note(ref, None, frozenset())
+            self._forget(ref)
             for memory in (self.verdicts, self._decided, self._among):
                 memory.pop(ref, None)
         self._dispatch(ref)
@@ -86,23 +88,27 @@ class Schedule:
 
     # A template that exists
 
-    async def _place(self, ref: Ref, template: Template, record: Record | None) -> None:
+    async def _place(self, ref: Ref, template: Template, record: Record | None) -> bool:
+        """Bring a binding up to date; False if the decision has to wait."""
         policy = self._governing(ref, template, record)
         if isinstance(policy, Verdict):
             self.verdicts[ref] = policy
-            return
+            return True
         if policy is None and record is None:
             self.verdicts.pop(ref, None)
-            return
+            self._capacities.forget(ref)
+            return True
+        if self._capacities.awaited(ref, template, policy):
+            return False
         among = self._candidates()
         spec, verdict = self._decide(ref, template, policy, record)
         self.verdicts[ref] = verdict
         self._peers.note(ref, template, frozenset(target.name for target in spec.clusters))
-        if record is None:
-            await self._create(ref, template, spec)
-        elif record.spec != spec or template.uid not in record.owners or FINALIZER not in record.finalizers:
-            await self._update(ref, template, spec, record)
+        self._capacities.placed(ref, template, policy, wholly=verdict.reason not in UNPLACED)
+        with self._capacities.expecting(ref, template, record.spec.clusters if record else (), spec.clusters):
+            await self._write(ref, template, spec, record)
         self._among[ref] = among
+        return True
 
     def _clusters(self) -> Clusters:
         """Return all clusters: the same value until one of them changes, for what it remembers."""
@@ -157,6 +163,7 @@ class Schedule:
             before.clusters,
             before.affinity_name,
             rebalance=before.rebalance_triggered_at is not None,
+            free=self._capacities.free(template, policy),
             together=self._peers.of(ref, template, wanted.affinity),
             apart=self._peers.of(ref, template, wanted.anti_affinity),
         )
@@ -166,6 +173,17 @@ class Schedule:
         verdict = self.verdicts.get(ref)
         if verdict is not None and verdict.reason in UNPLACED:
             self._again(ref)
+
+    def _forget(self, ref: Ref) -> None:
+        """Count a template that is gone neither with its peers nor with what was placed."""
+        self._peers.note(ref, None, frozenset())
+        self._capacities.forget(ref)
+
+    async def _write(self, ref: Ref, template: Template, spec: BindingSpec, record: Record | None) -> None:
+        if record is None:
+            await self._create(ref, template, spec)
+        elif record.spec != spec or template.uid not in record.owners or FINALIZER not in record.finalizers:
+            await self._update(ref, template, spec, record)
 
     async def _create(self, ref: Ref, template: Template, spec: BindingSpec) -> None:
         resource, (namespace, name) = self._host.binding_key(ref)

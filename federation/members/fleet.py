@@ -40,6 +40,7 @@ class Fleet:
         self._companion = companion
         self._berths: dict[str, _Berth] = {}
         self._resources: frozenset[Resource] = frozenset()
+        self._capacity = False
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -102,8 +103,15 @@ class Fleet:
         for member in self:
             self._want(member)
 
+    def want_capacity(self, wanted: bool) -> None:
+        """Know what is free in every member, or no more."""
+        self._capacity = wanted
+        for member in self:
+            self._want(member)
+
     def _want(self, member: Member) -> None:
         member.copies.want(self._resources)
+        member.capacity.want(self._capacity)
 
     async def _carry(self, name: str, kubeconfig: dict[str, Any], cluster_uid: str) -> None:
         """Run one member; whatever goes wrong in it is logged, and it starts anew."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from federation.kube.errors import ApiError, StatusError, Unauthorized, Unreachable
-from federation.kube.resources import Manifest
 from policies.observation import Status
 
 NOT_READY_TAINT = "federation.atoll.dev/not-ready"
@@ -50,34 +49,3 @@ def taint_for(health: Health) -> str | None:
     if health.ready:
         return None
     return UNREACHABLE_TAINT if health.reason == "Unreachable" else NOT_READY_TAINT
-
-
-def summarize_nodes(nodes: list[Manifest]) -> tuple[int, int, dict[str, int]]:
-    """Return (nodes, ready nodes, allocatable of the ready ones: cpu in millicores, memory in bytes,
-    pods).
-    """
-    ready, allocatable = 0, {"cpu": 0, "memory": 0, "pods": 0}
-    for node in nodes:
-        status = node.get("status", {})
-        conditions = {c["type"]: c["status"] for c in status.get("conditions", [])}
-        if conditions.get("Ready") != "True":
-            continue
-        ready += 1
-        for name, unit in (("cpu", 1000), ("memory", 1), ("pods", 1)):
-            allocatable[name] += int(quantity(status.get("allocatable", {}).get(name, "0")) * unit)
-    return len(nodes), ready, allocatable
-
-
-_SUFFIXES = {
-    "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-    "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
-}  # fmt: skip
-
-
-def quantity(text: str | int) -> float:
-    """Return the value of a Kubernetes quantity (API convention: `resource.Quantity`)."""
-    text = str(text)
-    for suffix in (text[-2:], text[-1:]):
-        if suffix in _SUFFIXES:
-            return float(text[: -len(suffix)]) * _SUFFIXES[suffix]
-    return float(text)

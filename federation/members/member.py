@@ -23,12 +23,15 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.kube.served import Served
 from federation.members.autoscalers import Autoscalers, Scaled
+from federation.members.capacity import Capacity, Told
 from federation.members.copies import MemberCopy, has_replicas, metadata_only, projection
-from federation.members.health import HEALTHY, UNKNOWN, Health, failed, summarize_nodes
+from federation.members.health import HEALTHY, UNKNOWN, Health, failed
 from federation.resources import NAMESPACES, NODES
 from policies import pod_networks
 from policies.api.cluster import Removal
+from policies.capacity import totals
 from policies.copies import HOST_LABEL
+from policies.nodes import node_of
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,8 @@ class Listener(Protocol):
     def copies_synced(self, cluster: str, resource: Resource) -> None: ...
     def health_changed(self, cluster: str) -> None: ...
     def surveyed(self, cluster: str) -> None: ...
+    def capacity_known(self, cluster: str) -> None: ...
+    def capacity_grew(self, cluster: str) -> None: ...
 
 
 class Member:
@@ -87,7 +92,7 @@ class Member:
         self._companion = companion
         self.health: Health = UNKNOWN
         self.version, self.cluster_uid = "", cluster_uid
-        self.nodes: tuple[int, int, dict[str, int]] = (0, 0, {})
+        self.nodes = totals(())
         self.pod_cidrs: list[str] = []
         self.copies: Mirrors[MemberCopy] = Mirrors(
             self._mirror, lambda resource: listener.copies_synced(name, resource)
@@ -97,6 +102,14 @@ class Member:
         )
         self.autoscalers = Autoscalers(
             api, lambda scaled: listener.scaling_changed(name, scaled), self._autoscalers_listed
+        )
+        self.capacity = Capacity(
+            api,
+            Told(
+                known=lambda: listener.capacity_known(name),
+                grew=lambda: listener.capacity_grew(name),
+                counted=lambda: listener.surveyed(name),
+            ),
         )
         self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
@@ -157,6 +170,7 @@ class Member:
             group.create_task(self.namespaces.run())
             group.create_task(self.copies.run())
             group.create_task(self.autoscalers.run())
+            group.create_task(self.capacity.run())
             group.create_task(self._served.run())
             await self._companion.accompany(self.name, self.api)
 
@@ -234,7 +248,8 @@ class Member:
         if self.cluster_uid and uid != self.cluster_uid:
             self._judge(_another(uid, self.cluster_uid))
             return False
-        self.version, self.cluster_uid, self.nodes = version["gitVersion"], uid, summarize_nodes(nodes)
+        self.version, self.cluster_uid = version["gitVersion"], uid
+        self.nodes = totals(node_of(node) for node in nodes)
         self.pod_cidrs = pod_networks.of_nodes(nodes)
         self._listener.surveyed(self.name)
         return True

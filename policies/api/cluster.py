@@ -80,7 +80,8 @@ class ResourceSummary(Model):
     allocatable: dict[str, str] = {}
     """What pods can have, as quantities by resource name."""
     requested: dict[str, str] = {}
-    """What pods that run have asked for, as quantities by resource name."""
+    """What pods that have a node ask for, as quantities by resource name. Known only while some policy
+    divides replicas by what is free."""
 
 
 class ServedResource(Model):

@@ -286,6 +286,11 @@ def test_by_capacity_replicas_go_where_there_is_room() -> None:
     assert decision.rejections["m3"].message == "cluster m3 does not tell its capacity"
 
 
+def test_kinds_without_replicas_ask_for_no_room() -> None:
+    members = clusters("m1", "m2")
+    assert place(web(None), BY_CAPACITY, members, NEW).clusters == targets(m1=None, m2=None)
+
+
 def test_a_target_that_does_not_tell_its_capacity_keeps_what_it_has() -> None:
     present = Present(targets(m1=4), free={"m2": 5})
     assert place(web(6), BY_CAPACITY, clusters("m1", "m2"), present).clusters == targets(m1=4, m2=2)
