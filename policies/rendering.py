@@ -23,6 +23,7 @@ from policies.workloads.driver import Driver
 __all__ = ["Rendered", "digest", "held", "prune", "render"]
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_readable = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 class Rendered(NamedTuple):
@@ -94,6 +95,11 @@ def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:
     spec = {field: value for field, value in manifest["spec"].items() if field not in driver.FIELDS}
     bare = manifest | {"spec": spec}
     return Rendered(bare, digest(bare | {"restrained": True}), restraint, may.revision, may.echo)
+
+
+def canonical(manifest: Manifest) -> bytes:
+    """Return a manifest as the controller keeps it: compact JSON with sorted keys, in UTF-8."""
+    return _readable(manifest).encode()
 
 
 def digest(manifest: Manifest) -> str:

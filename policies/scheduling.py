@@ -5,7 +5,7 @@ The controller writes it; `policies.planning` only looks at it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from policies import activation, suspension
 from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
@@ -21,7 +21,7 @@ def decide(
     policy: PropagationPolicy | None,
     before: BindingSpec,
     clusters: Clusters,
-    present: Present,
+    present: Callable[[PropagationPolicy], Present],
     template: bytes = b"",
     *,
     anew: bool = False,
@@ -31,6 +31,7 @@ def decide(
     :param total: the completions of a Job.
     :param policy: the one that governs; without it the copies stay where they are.
     :param before: what the binding says, or an empty one with the reference to the template as it is now.
+    :param present: how the template stands, by the version of the policy that counts.
     :param template: JSON of the pruned template, by which a Lazy policy tells whether it changed.
     :param anew: the binding speaks of an earlier template of that name.
     """
@@ -41,7 +42,7 @@ def decide(
     digest = activation.digest(policy.spec, template)
     counts = activation.in_force(policy.spec, last, digest)
     counting = policy if counts is policy.spec else policy.model_copy(update={"spec": counts})
-    decided, unmet = _wish(workload, total, counting, before, clusters, present)
+    decided, unmet = _wish(workload, total, counting, before, clusters, present(counting))
     found = activation.activated(policy.spec, last, digest, decided, unmet, clusters.staying)
     verdict = found.unmet or _scheduled(found.spec.clusters)
     return found.spec, activation.waits(verdict) if found.waiting else verdict

@@ -6,6 +6,7 @@ One write when a template is first governed, one when what the binding says chan
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from operator import is_not
 
 from federation.controllers.capacity import Capacities
@@ -149,14 +150,14 @@ class Schedule:
         resource = reference(ref, template.uid)
         empty = BindingSpec(resource=resource)
         before = record.spec.model_copy(update={"resource": resource}) if record else empty
-        present = self._present(ref, template, policy, before) if policy else Present()
         facts, clusters = _facts(ref, template), self._clusters()
         anew = record is not None and record.spec.resource.uid != template.uid
         total, manifest = template.completions, template.manifest
+        present = partial(self._present, ref, template, before)
         return decide(facts, total, policy, before, clusters, present, manifest, anew=anew)
 
     def _present(
-        self, ref: Ref, template: Template, policy: PropagationPolicy, before: BindingSpec
+        self, ref: Ref, template: Template, before: BindingSpec, policy: PropagationPolicy
     ) -> Present:
         wanted = policy.spec.placement.workload_affinity or WorkloadAffinity()
         return Present(

@@ -7,6 +7,7 @@ replicas that an autoscaler there owns, and how far a release is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from policies.api.binding import BindingSpec, PolicyReference, ResourceReference
@@ -18,7 +19,7 @@ from policies.overriders import Override, overrides_of
 from policies.placement import Present
 from policies.planning.peers import Peers
 from policies.planning.world import Identity, Template, World
-from policies.rendering import Rendered, render
+from policies.rendering import Rendered, canonical, render
 from policies.scheduling import decide
 from policies.verdicts import OverrideFailed, Verdict
 
@@ -59,16 +60,24 @@ def decisions(
             continue
         if before is None:
             before = BindingSpec(resource=_reference(key, template))
-        present = _present(key, policy, before, peers)
+        present = partial(_present, key, before, peers)
         decided[key] = Decided(
-            *decide(template.workload, template.completions, policy, before, world.clusters, present)
+            *decide(
+                template.workload,
+                template.completions,
+                policy,
+                before,
+                world.clusters,
+                present,
+                canonical(template.manifest) if _is_lazy(policy) else b"",
+            )
         )
         peers.note(key, (target.name for target in decided[key].spec.clusters))
     return decided
 
 
-def _present(key: Identity, policy: PropagationPolicy | None, before: BindingSpec, peers: Peers) -> Present:
-    affinity = policy.spec.placement.workload_affinity if policy else None
+def _present(key: Identity, before: BindingSpec, peers: Peers, policy: PropagationPolicy) -> Present:
+    affinity = policy.spec.placement.workload_affinity
     wanted = affinity or WorkloadAffinity()
     return Present(
         before.clusters,
@@ -133,3 +142,7 @@ class Renderer:
                 )
             copies[target.name] = self._rendered[key]
         return copies
+
+
+def _is_lazy(policy: PropagationPolicy | None) -> bool:
+    return policy is not None and policy.spec.activation_preference == "Lazy"

@@ -23,7 +23,7 @@ def decided(
 ) -> tuple[BindingSpec, Verdict]:
     workload = Workload("apps/v1", "Deployment", 3, "")
     present = Present(before.clusters, before.affinity_name)
-    return decide(workload, total, policy, before, among or Clusters(clusters("m1", "m2")), present)
+    return decide(workload, total, policy, before, among or Clusters(clusters("m1", "m2")), lambda _: present)
 
 
 def test_a_binding_names_its_policy_and_what_holds_when_both_are_gone() -> None:
