@@ -15,8 +15,17 @@ from policies.api.binding import PolicyReference
 from policies.api.meta import GROUP, Manifest, ResourceSelector
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
 from policies.selectors import matches_labels
+from policies.verdicts import (
+    Verdict,
+    cluster_wide,
+    later_name,
+    less_specific,
+    lower_priority,
+    not_preempting,
+)
 
 BY_NAME, BY_LABEL, BY_KIND, NOT_SELECTED = 3, 2, 1, 0
+_BY = {BY_NAME: "by name", BY_LABEL: "by labels", BY_KIND: "with all of its kind"}
 
 
 class Subject(NamedTuple):
@@ -78,6 +87,61 @@ def governing(
         return ranks[min(ranks)]
     preempting = [rank for rank, policy in ranks.items() if _preempts(policy, present)]
     return ranks[min(preempting)] if preempting else present
+
+
+class Loser(NamedTuple):
+    """A policy that selects a subject and does not govern it, and why."""
+
+    policy: PropagationPolicy
+    verdict: Verdict
+
+
+class Ranking(NamedTuple):
+    """Which policy governs a subject, and all others that select it in the order of their ranks."""
+
+    governing: PropagationPolicy | None
+    losers: tuple[Loser, ...]
+
+
+def ranking(
+    subject: Subject, policies: Iterable[PropagationPolicy], current: PolicyReference | None
+) -> Ranking:
+    """Return what `governing` returns, and why each of the other policies that select the subject lost."""
+    selecting = {_rank(policy, subject): policy for policy in policies if _selects(policy, subject)}
+    winner = governing(subject, selecting.values(), current)
+    if winner is None:
+        return Ranking(None, ())
+    others = (policy for _, policy in sorted(selecting.items()) if policy is not winner)
+    return Ranking(winner, tuple(Loser(policy, _lost(policy, winner, subject)) for policy in others))
+
+
+def _lost(policy: PropagationPolicy, winner: PropagationPolicy, subject: Subject) -> Verdict:
+    """Name the first of the rules of `_rank` by which a policy comes after the one that governs."""
+    name, other = title(policy), title(winner)
+    wide, priority, implicit, _ = mine = _rank(policy, subject)
+    theirs = _rank(winner, subject)
+    if mine < theirs:
+        return not_preempting(name, other, _remedy(policy, winner))
+    if wide != theirs[0]:
+        return cluster_wide(name, other)
+    if priority != theirs[1]:
+        return lower_priority(name, other, policy.spec.priority, winner.spec.priority)
+    if implicit != theirs[2]:
+        return less_specific(name, other, _BY[-implicit], _BY[-theirs[2]])
+    return later_name(name, other)
+
+
+def _remedy(policy: PropagationPolicy, winner: PropagationPolicy) -> str:
+    wanted = [] if policy.spec.preemption == "Always" else ["spec.preemption: Always"]
+    if _is_cluster_wide(policy) == _is_cluster_wide(winner) and policy.spec.priority == winner.spec.priority:
+        wanted.append(f"a spec.priority above {winner.spec.priority}")
+    return f"give it {' and '.join(wanted)}"
+
+
+def title(policy: PropagationPolicy) -> str:
+    """Name a policy: `PropagationPolicy web`, of whatever namespace."""
+    kind = "ClusterPropagationPolicy" if _is_cluster_wide(policy) else "PropagationPolicy"
+    return f"{kind} {policy.metadata.name}"
 
 
 def _selects(policy: PropagationPolicy, subject: Subject) -> bool:

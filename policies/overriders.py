@@ -6,9 +6,9 @@ in changes.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from policies.api.cluster import Cluster
 from policies.api.meta import Manifest
@@ -110,16 +110,34 @@ def _overrides(version: _Version) -> tuple[Override, ...]:
 
 def override(manifest: Manifest, overrides: Iterable[Override]) -> Manifest | OverrideFailed:
     """Carry out rules in order. The first that fails, or that would make it another object, ends it."""
+    result: Manifest | OverrideFailed = manifest
+    for step in steps(manifest, overrides):
+        result = step.result
+    return result
+
+
+class Step(NamedTuple):
+    """One rule carried out."""
+
+    rule: Override
+    before: Manifest
+    result: Manifest | OverrideFailed
+
+
+def steps(manifest: Manifest, overrides: Iterable[Override]) -> Iterator[Step]:
+    """Carry out rules in order; the first that fails, or that would make it another object, is the last."""
     identity = _identity(manifest)
     for rule in overrides:
+        before = manifest
         try:
             for change in rule.changes:
                 manifest = change(manifest)
             if _identity(manifest) != identity:
                 raise Refused("", "changes apiVersion, kind, name or namespace; leave them out")
         except Refused as refused:
-            return override_failed(rule.policy, rule.rule, refused.path, refused.why)
-    return manifest
+            yield Step(rule, before, override_failed(rule.policy, rule.rule, refused.path, refused.why))
+            return
+        yield Step(rule, before, manifest)
 
 
 def _identity(manifest: Any) -> tuple[Any, ...] | None:

@@ -108,6 +108,41 @@ def capacity_unknown(cluster: str) -> Rejection:
     )
 
 
+def cluster_wide(policy: str, governing: str) -> Verdict:
+    return Verdict(
+        "ClusterWide", f"{policy} is cluster-wide: {governing}, which is of the namespace, comes before it"
+    )
+
+
+def lower_priority(policy: str, governing: str, priority: int, than: int) -> Verdict:
+    return Verdict("LowerPriority", f"{policy} has priority {priority}, and {governing} has {than}")
+
+
+def less_specific(policy: str, governing: str, by: str, than: str) -> Verdict:
+    return Verdict("LessSpecific", f"{policy} selects it {by}, and {governing} {than}")
+
+
+def later_name(policy: str, governing: str) -> Verdict:
+    return Verdict("LaterName", f"{policy} equals {governing} in all but the name, which is first there")
+
+
+def not_preempting(policy: str, governing: str, remedy: str) -> Verdict:
+    return Verdict(
+        "NotPreempting", f"{policy} would come first, but {governing} governs already; to take over, {remedy}"
+    )
+
+
+def not_chosen(cluster: str, why: str) -> Verdict:
+    return Verdict("NotChosen", f"cluster {cluster} fits, but {why}")
+
+
+def placement_pending(cluster: str) -> Verdict:
+    return Verdict(
+        "PlacementPending",
+        f"the policy as it is now places it on cluster {cluster}; the controller has yet to do so",
+    )
+
+
 def too_few(what: str, wanted: int, found: int) -> Verdict:
     """Say which spread constraint, or which number of replicas, the clusters that fit can't meet."""
     if what == "replica":

@@ -14,7 +14,7 @@ import orjson
 
 Fields = Mapping[str, "Fields"]
 ManagedFields = Sequence[Mapping[str, Any]]
-_Path = tuple[str | int, ...]  # field names and list indices into the manifest
+Path = tuple[str | int, ...]  # field names and list indices into the manifest
 
 _UNOWNED = frozenset(  # what apply strips before it notes the owner
     ("metadata", name)
@@ -62,18 +62,43 @@ def missing(manifest: Mapping[str, Any], fields: Fields) -> list[str]:
     return [_shown(manifest, path) for path in _unowned(manifest, fields)]
 
 
+def owners(manifest: Mapping[str, Any], managed_fields: ManagedFields, path: Path) -> list[str]:
+    """The managers, those of subresources such as `scale` included, that own what stands at a path of the
+    object or a part of it, in the order of their entries.
+    """
+    return [
+        str(owner.get("manager"))
+        for owner in managed_fields
+        if _owns(owner.get("fieldsV1") or {}, manifest, path)
+    ]
+
+
+def _owns(fields: Fields, value: Any, path: Path) -> bool:
+    for depth, step in enumerate(path):
+        if depth and not fields:
+            return True  # a leaf of the tree is owned whole
+        if isinstance(step, int):
+            child = _element(value, step, fields, _keyed(fields))
+        else:
+            child = fields.get(f"f:{step}")
+        if child is None:
+            return False
+        fields, value = child, value[step]
+    return True
+
+
 def without(managed_fields: ManagedFields, *managers: str) -> list[dict[str, Any]]:
     """The entries of all others: written back, `managers` own nothing and the fields keep their values."""
     return [dict(owner) for owner in managed_fields if owner.get("manager") not in managers]
 
 
-def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[_Path]:
+def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[Path]:
     for path in _gaps(manifest, fields or None, ()):  # only below the root does {} own all
         if path not in _UNOWNED:
             yield path
 
 
-def _gaps(value: Any, fields: Fields | None, path: _Path) -> Iterator[_Path]:
+def _gaps(value: Any, fields: Fields | None, path: Path) -> Iterator[Path]:
     """The leaves below `value` that the tree `fields` (None: not owned at all) leaves out."""
     if fields is None:
         yield from _leaves(value, path)
@@ -88,7 +113,7 @@ def _gaps(value: Any, fields: Fields | None, path: _Path) -> Iterator[_Path]:
             yield from _gaps(element, _element(value, index, fields, keyed), (*path, index))
 
 
-def _leaves(value: Any, path: _Path) -> Iterator[_Path]:
+def _leaves(value: Any, path: Path) -> Iterator[Path]:
     children: Iterable[tuple[str | int, Any]] = ()
     if isinstance(value, dict):
         children = value.items()
@@ -154,18 +179,19 @@ def _of_value(element: Any, fields: Fields) -> Fields | None:
     return None
 
 
-def _shown(manifest: Mapping[str, Any], path: _Path) -> str:
+def _shown(manifest: Mapping[str, Any], path: Path) -> str:
     shown, value = "", manifest
     for step in path:
         value = value[step]  # type: ignore[index]
         if isinstance(step, int):
-            shown += f"[{_element_name(value, step)}]"
+            shown += f"[{element_name(value, step)}]"
         else:
             shown += f".{step}" if shown else step
     return shown
 
 
-def _element_name(element: Any, index: int) -> str:
+def element_name(element: Any, index: int) -> str:
+    """What tells an element of a list from the others: its keys, its value, or else its index."""
     if not isinstance(element, dict):
         return f"={element}"
     for keys in _LIST_KEYS:

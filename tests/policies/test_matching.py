@@ -19,6 +19,7 @@ from policies.matching import (
     Index,
     governing,
     never_propagated,
+    ranking,
     specificity,
     subject_of,
 )
@@ -135,6 +136,48 @@ def test_when_the_governing_policy_is_gone_the_next_best_governs(current: Propag
     assert governor(*remaining, pp("next"), current=current) == "next"
 
 
+@pytest.mark.parametrize(
+    ("winner", "loser", "reason", "words"),
+    [
+        (pp("p"), cpp("wide", priority=9), "ClusterWide", "ClusterPropagationPolicy wide is cluster-wide"),
+        (pp("p", priority=2), pp("low", selectors=[NAMED]), "LowerPriority", "has priority 0, and"),
+        (pp("p", selectors=[NAMED]), pp("a"), "LessSpecific", "with all of its kind, and"),
+        (pp("p", selectors=[NAMED]), pp("a", selectors=[LABELED]), "LessSpecific", "by labels, and"),
+        (pp("p"), pp("q"), "LaterName", "equals PropagationPolicy p"),
+    ],
+)
+def test_a_policy_that_lost_is_told_by_which_rule(
+    winner: PropagationPolicy, loser: PropagationPolicy, reason: str, words: str
+) -> None:
+    found = ranking(WEB, [loser, winner], None)
+    assert found.governing is winner
+    assert [(each.policy, each.verdict.reason) for each in found.losers] == [(loser, reason)]
+    assert words in found.losers[0].verdict.message
+
+
+@pytest.mark.parametrize(
+    ("current", "better", "remedy"),
+    [
+        (pp("old"), pp("a"), "give it spec.preemption: Always and a spec.priority above 0"),
+        (pp("old"), pp("new", priority=9), "give it spec.preemption: Always"),
+        (pp("old"), pp("a", **always()), "give it a spec.priority above 0"),
+        (cpp("old", priority=9), pp("new"), "give it spec.preemption: Always"),
+    ],
+)
+def test_a_better_policy_that_does_not_preempt_is_told_how_it_would(
+    current: PropagationPolicy, better: PropagationPolicy, remedy: str
+) -> None:
+    found = ranking(WEB, [current, better], reference(current))
+    assert found.governing is current
+    assert [each.verdict.reason for each in found.losers] == ["NotPreempting"]
+    assert found.losers[0].verdict.message.endswith(f"to take over, {remedy}")
+
+
+def test_policies_that_do_not_select_a_template_are_no_losers() -> None:
+    others = [pp("other", selectors=[{**NAMED, "name": "other"}]), pp("elsewhere", namespace="other")]
+    assert ranking(WEB, others, None) == (None, ())
+
+
 POLICIES = st.lists(
     st.builds(
         lambda name, wide, priority, selector, preempts: (cpp if wide else pp)(
@@ -158,6 +201,28 @@ def test_the_choice_is_stable_and_does_not_depend_on_the_order(policies, random,
     shuffled = random.sample(policies, len(policies))
     assert governing(WEB, shuffled, current) is chosen
     assert chosen is None or governing(WEB, shuffled, reference(chosen)) is chosen
+
+
+@given(POLICIES, st.integers(0, 6))
+def test_every_policy_that_selects_a_template_governs_it_or_is_told_why_not(policies, n: int) -> None:
+    current = reference(policies[n]) if n < len(policies) else None
+    found = ranking(WEB, policies, current)
+    assert found.governing is governing(WEB, policies, current)
+    named = [found.governing, *(each.policy for each in found.losers)] if found.governing else []
+    assert sorted(map(str, named)) == sorted(map(str, policies))
+
+
+@given(POLICIES, st.integers(0, 6))
+def test_the_remedy_that_a_policy_is_told_has_it_govern(policies, n: int) -> None:
+    current = reference(policies[n]) if n < len(policies) else None
+    for loser in ranking(WEB, policies, current).losers:
+        if loser.verdict.reason == "NotPreempting":
+            spec = {"preemption": "Always"}
+            if "spec.priority" in loser.verdict.message:
+                spec["priority"] = loser.policy.spec.priority + 1
+            better = loser.policy.model_copy(update={"spec": loser.policy.spec.model_copy(update=spec)})
+            changed = [better if each is loser.policy else each for each in policies]
+            assert governing(WEB, changed, current) is better
 
 
 def test_an_index_finds_every_policy_that_can_select_a_template_and_no_other_kinds() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.api.meta import Manifest
-from policies.overriders import override, overrides_for, overrides_of
+from policies.overriders import override, overrides_for, overrides_of, steps
 from policies.verdicts import OverrideFailed
 from tests.policies.examples import DEPLOYMENTS, WEB, cluster, cop, deployment, op, rule
 
@@ -494,3 +494,24 @@ def test_overriding_never_changes_its_input_and_never_raises(
     assert override(manifest, compiled) == first
     if not isinstance(first, OverrideFailed):
         assert first["metadata"]["name"] == "web"
+
+
+def test_each_rule_is_a_step_from_what_the_one_before_made() -> None:
+    first = rule(imageOverrider=[image("Tag", "replace", "2")])
+    second = rule(labelsOverrider=[{"operator": "add", "value": {"a": "b"}}])
+    rules = overrides_of(WEB, [op("o", first, second)])
+    template = deployment("nginx:1")
+    made = list(steps(template, rules))
+    assert [step.rule for step in made] == list(rules)
+    assert made[0].before is template
+    assert made[1].before is made[0].result
+    assert made[1].result == override(template, rules)
+
+
+def test_the_rule_that_fails_is_the_last_step() -> None:
+    good, bad = (
+        rule(labelsOverrider=[{"operator": "add", "value": {"a": "b"}}]),
+        rule(plaintext=[{"path": "/spec/nothing", "operator": "remove"}]),
+    )
+    made = list(steps(deployment("nginx:1"), overrides_of(WEB, [op("o", good, bad, good)])))
+    assert [isinstance(step.result, OverrideFailed) for step in made] == [False, True]

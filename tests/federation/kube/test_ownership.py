@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.kube.ownership import entry, missing, without
+from federation.kube.ownership import entry, missing, owners, without
 
 GOLDENS = Path(__file__).parent / "goldens"
 KINDS = [path.stem for path in sorted(GOLDENS.glob("*.yaml"))]
@@ -175,3 +175,36 @@ def test_two_who_share_an_object_miss_exactly_what_the_other_has(
     one, other = split(tree, data)
     everything = missing(manifest, {})
     assert sorted(missing(manifest, one) + missing(manifest, other)) == sorted(everything)
+
+
+OBJECT = {
+    "metadata": {"labels": {"a": "1"}},
+    "spec": {
+        "replicas": 3,
+        "containers": [{"name": "log"}, {"name": "web", "image": "nginx", "args": ["-v"]}],
+    },
+}
+OWNERS = [
+    {"manager": "atoll", "fieldsV1": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:image": {}}}}}},
+    {"manager": "scaler", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+    {"manager": "person", "fieldsV1": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:args": {}}}}}},
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "managers"),
+    [
+        (("spec", "replicas"), ["scaler"]),
+        (("spec", "containers", 1, "image"), ["atoll"]),
+        (("spec", "containers", 1, "args", 0), ["person"]),
+        (("spec", "containers", 1), ["atoll", "person"]),
+        (("spec", "containers", 0), []),
+        (("metadata", "labels", "a"), []),
+    ],
+)
+def test_the_managers_of_a_field_are_those_whose_tree_leads_to_it(path: Any, managers: list[str]) -> None:
+    assert owners(OBJECT, OWNERS, path) == managers
+
+
+def test_an_entry_without_fields_owns_nothing() -> None:
+    assert owners(OBJECT, [{"manager": "nobody"}], ("spec",)) == []
