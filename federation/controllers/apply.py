@@ -16,8 +16,8 @@ from federation.controllers.host import Host
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Record, Template
-from federation.controllers.render import Renderer
 from federation.controllers.schedule import Schedule
+from federation.controllers.wanted import Wanted
 from federation.controllers.writer import Refused, Writer
 from federation.kube.errors import ApiError, NotServed, StatusError, Unreachable
 from federation.members.copies import MemberCopy
@@ -26,7 +26,7 @@ from federation.members.member import Member
 from policies.api.cluster import Cluster
 from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
-from policies.verdicts import Verdict, overrides_missing
+from policies.verdicts import Verdict
 
 REFUSED_RECHECK = 60.0
 """Seconds until an object that is not ours is looked at again."""
@@ -74,7 +74,7 @@ class Apply:
         again: Callable[[Key], None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
-        self._gate, self._render = gate, Renderer(host, gate)
+        self._gate, self._wanted = gate, Wanted(host, gate, fleet)
         self._contest, self._again = Contest(), again
         self._refusals: dict[Key, tuple[_Attempt, float]] = {}
         self._removals: dict[Key, tuple[str, float]] = {}
@@ -213,16 +213,6 @@ class Apply:
             return Outcome("", False, None)
         taken = self._contest.drift(key, rendered, copy) + self._contest.loosened(rendered, copy)
         return Outcome(rendered.digest, not taken, None, self._is_present(key, template, rendered))
-
-    def _wanted(self, key: Key, template: Template, record: Record, cluster: Cluster) -> Rendered | Verdict:
-        if missing := self._host.missing_overrides(record):
-            return overrides_missing(missing)
-        may = self._gate.permission(key.ref, template, key.cluster)
-        if isinstance(may, Verdict):
-            return may
-        return self._render(
-            key.ref, template, record, cluster, may, scaled_there=self._fleet.scales(key.cluster, key.ref)
-        )
 
     def _is_present(self, key: Key, template: Template, rendered: Rendered) -> bool:
         """Whether a manifest is of the template as it is now, and not held at another revision."""

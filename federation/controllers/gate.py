@@ -13,8 +13,7 @@ from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Template
 from federation.controllers.rollouts import Policy
 from federation.kube.ref import Ref
-from federation.members.copies import MemberCopy
-from federation.members.fleet import Fleet
+from federation.members.copies import Copies, MemberCopy
 from policies.api.override import OverridePolicy
 from policies.api.rollout import Rollout
 from policies.release.permission import Permission, accounts_for, base_of, heard, permission, settled
@@ -27,8 +26,8 @@ from policies.workloads import drivers
 class Gate:
     """Answers for workloads that a RolloutPolicy governs; of all others it says nothing."""
 
-    def __init__(self, host: Host, fleet: Fleet) -> None:
-        self._host, self._fleet = host, fleet
+    def __init__(self, host: Host, copies: Copies) -> None:
+        self._host, self._copies = host, copies
         self._revisions: LRUCache[tuple[str, bytes], tuple[list[OverridePolicy], Revision]]
         self._revisions = LRUCache(maxsize=4096)
 
@@ -74,7 +73,7 @@ class Gate:
 
     def _permitted(self, ref: Ref, template: Template, run: Rollout, cluster: str) -> Permission | Verdict:
         """Answer from a run. A copy in a cluster that it has yet to take in stays as it is until then."""
-        known, copy = run.status.cluster(cluster), self._fleet.copy(cluster, ref)
+        known, copy = run.status.cluster(cluster), self._copies.copy(cluster, ref)
         if under_way(run) and known is None and copy is not None:
             return Verdict("ReleasePending", f"{run.metadata.name} has yet to take cluster {cluster} in")
         left_out = known is not None and known.left_out
@@ -134,7 +133,7 @@ class Gate:
     def _after(self, ref: Ref, template: Template, run: Rollout) -> str | Verdict:
         """Return what clusters are at after a run: its revision, or what they were given without a policy."""
         present = self.present(ref, template)
-        copies = (self._fleet.copy(member.name, ref) for member in self._fleet)
+        copies = (self._copies.copy(member.name, ref) for member in self._copies)
         said = {copy.copy.echo for copy in copies if copy is not None}
         if run.status.phase != "Completed" or not said <= {"", present.name}:
             return settled(run)
@@ -144,12 +143,12 @@ class Gate:
 
     def _told(self, ref: Ref) -> list[Permission]:
         """Return what copies say they were permitted."""
-        held = (self._held(ref, member.name) for member in self._fleet)
+        held = (self._held(ref, member.name) for member in self._copies)
         return [may for may in held if may is not None]
 
     def _held(self, ref: Ref, cluster: str) -> Permission | None:
         """Return what a copy says it was permitted."""
-        copy = self._fleet.copy(cluster, ref)
+        copy = self._copies.copy(cluster, ref)
         return heard(copy.copy.echo) if copy is not None else None
 
 

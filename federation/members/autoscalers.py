@@ -34,7 +34,7 @@ class Autoscalers:
     """
 
     def __init__(self, api: Api, changed: Callable[[Scaled], None], listed: Callable[[], None]) -> None:
-        self._informer: Informer[Scaled] = Informer(api, AUTOSCALERS, _target, self._noted)
+        self._informer: Informer[Scaled] = Informer(api, AUTOSCALERS, scaled_by, self._noted)
         self._changed, self._listed = changed, listed
         self._targets: dict[Key, Scaled] = {}  # to name the workload when the autoscaler is gone
         self._scaled: Counter[Scaled] = Counter()
@@ -69,7 +69,8 @@ class Autoscalers:
             self._changed(each)
 
 
-def _target(live: Manifest) -> Scaled:
+def scaled_by(live: Manifest) -> Scaled:
+    """Return the workload that an autoscaler scales."""
     target = live["spec"]["scaleTargetRef"]
     group = target.get("apiVersion", "").rpartition("/")[0]
     return Scaled(live["metadata"].get("namespace", ""), group, target["kind"], target["name"])

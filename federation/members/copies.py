@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import orjson
 from cachetools import LRUCache
 
 from federation.kube.ownership import entry
+from federation.kube.ref import Ref
 from federation.kube.resources import Manifest, Resource
 from policies import workloads
 from policies.copies import (
@@ -63,6 +65,25 @@ class MemberCopy:
     live: Manifest
     """What health and roll-up of its kind read."""
     resource_version: str = field(compare=False)
+
+
+class Named(Protocol):
+    """A member, as far as its name goes."""
+
+    @property
+    def name(self) -> str: ...
+
+
+class Copies(Protocol):
+    """What is known of the copies in all members."""
+
+    def __iter__(self) -> Iterator[Named]: ...
+
+    def copy(self, cluster: str, ref: Ref) -> MemberCopy | None:
+        """Return what is known of a member's object; None of one that it does not have, or is not seen."""
+
+    def scales(self, cluster: str, ref: Ref) -> bool:
+        """Whether a member has a workload whose replicas are decided there."""
 
 
 _owned: LRUCache[bytes, bytes] = LRUCache(maxsize=20_000)
