@@ -34,7 +34,8 @@ def _why(
 ) -> Verdict:
     if rejection is not None:
         return rejection
-    if wanted and not needs_capacity(placement):  # by capacity, only the controller can tell
+    told = not (needs_capacity(placement) or placement.workload_affinity)  # else only the controller can
+    if wanted and told:
         return placement_pending(name)
     if verdict is not None:
         return not_chosen(name, "the policy's wish can't be met")

@@ -123,7 +123,7 @@ def less_specific(policy: str, governing: str, by: str, than: str) -> Verdict:
 
 
 def later_name(policy: str, governing: str) -> Verdict:
-    return Verdict("LaterName", f"{policy} equals {governing} in all but the name, which is first there")
+    return Verdict("LaterName", f"{policy} comes after {governing} by name, and equals it in all else")
 
 
 def not_preempting(policy: str, governing: str, remedy: str) -> Verdict:

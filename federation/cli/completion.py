@@ -18,6 +18,7 @@ import typer
 from federation.cli.host import connected
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
+from federation.kube.types import named
 from federation.resources import CLUSTER
 
 _PATIENCE = 3.0
@@ -73,6 +74,29 @@ def object_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
     given = params.get("names") or ()
     return [name for name in _proposed(ctx, use, incomplete) if name not in given]
+
+
+def host_objects(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Propose kinds, and names of objects of the host, for `KIND/NAME` and for `KIND NAME`."""
+    from federation.cli.rollout.target import default_namespace
+
+    params = ctx.params
+    words = [word for word in params.get("what") or () if word != incomplete]
+    kind, slash, _ = incomplete.partition("/")
+    if not (slash or words):
+        return kinds(ctx, incomplete)
+
+    async def use(host: Api) -> list[str]:
+        discovery = Discovery(host)
+        await discovery.refresh()
+        (resource,) = named(discovery.types, kind if slash else words[0])
+        place = params.get("namespace") or default_namespace(params.get("kubeconfig"), params.get("context"))
+        where = place if resource.namespaced else None
+        pages = host.list(resource, namespace=where, metadata_only=True, limit=500)
+        names = [item["metadata"]["name"] async for page in pages for item in page.items]
+        return [f"{kind}/{name}" if slash else name for name in names]
+
+    return _proposed(ctx, use, incomplete)
 
 
 def kubectl() -> None:

@@ -10,6 +10,7 @@ from federation.cli import install, members, placements, rebalance
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
 from federation.cli.cordon import cordon, uncordon
+from federation.cli.explaining import commands as explaining
 from federation.cli.get.commands import get
 from federation.cli.plan import plan_command
 from federation.cli.rollout.commands import rollout
@@ -36,6 +37,9 @@ app.command("get")(get)
 app.add_typer(top, name="top")
 app.command("cordon")(cordon)
 app.command("uncordon")(uncordon)
+app.command("explain")(explaining.explain)
+app.command("render")(explaining.render)
+app.command("diff")(explaining.diff)
 app.add_typer(rollout, name="rollout")
 app.add_typer(services.services, name="services")
 app.command("export")(services.export)

@@ -52,7 +52,7 @@ class Writer:
         What a release holds a copy by goes with the manifest in one write, and then belongs to a field
         manager of its own: a wave is a write by that manager alone. At the end it lets go first.
         """
-        if copy is not None and _gives_replicas_up(rendered, copy):
+        if copy is not None and gives_replicas_up(rendered, copy):
             await self._keep_replicas(member, ref, copy)
         if rendered.restraint is None:
             if copy is not None and copy.restrained:
@@ -159,16 +159,8 @@ class Writer:
             raise
         except NotFound:
             return
-        metadata = live["metadata"]
-        labels = metadata.get("labels") or {}
-        owner = labels.get(HOST_LABEL, "")
-        placed_by = (metadata.get("annotations") or {}).get(BINDING_ANNOTATION, "")
-        if owner == self._host_id or placed_by.startswith(f"{record.binding.metadata.uid}/"):
-            return
-        if owner:
-            raise Refused(_foreign(ref, member.name, owner))
-        if record.spec.conflict_resolution == "Abort" and labels.get(SHADOW_LABEL) != "true":
-            raise Refused(_unmanaged(ref, member.name))
+        if (verdict := refusal(ref, member.name, record, live, self._host_id)) is not None:
+            raise Refused(verdict)
 
     async def _create_namespace(self, member: Api, name: str) -> None:
         """Create a namespace in the member like the host's; one that exists is left alone."""
@@ -182,7 +174,26 @@ class Writer:
             await member.create(NAMESPACES, manifest, manager=FIELD_MANAGER)
 
 
-def _gives_replicas_up(rendered: Rendered, copy: MemberCopy) -> bool:
+def refusal(ref: Ref, cluster: str, record: Record, live: Manifest, host_id: str) -> Verdict | None:
+    """Return why an object in a member is not ours to write; None if it is ours, or may be taken over."""
+    labels = live["metadata"].get("labels") or {}
+    owner = labels.get(HOST_LABEL, "")
+    if owner == host_id or is_placed_by(record, live):
+        return None
+    if owner:
+        return _foreign(ref, cluster, owner)
+    if record.spec.conflict_resolution == "Abort" and labels.get(SHADOW_LABEL) != "true":
+        return _unmanaged(ref, cluster)
+    return None
+
+
+def is_placed_by(record: Record, live: Manifest) -> bool:
+    """Whether an object in a member says that it was placed by a binding."""
+    placed_by = (live["metadata"].get("annotations") or {}).get(BINDING_ANNOTATION, "")
+    return bool(placed_by.startswith(f"{record.binding.metadata.uid}/"))
+
+
+def gives_replicas_up(rendered: Rendered, copy: MemberCopy) -> bool:
     """Whether we own the replicas of a copy whose manifest does not speak of them."""
     unsaid = "replicas" not in rendered.manifest.get("spec", {}) and "replicas" in copy.live.get("spec", {})
     return unsaid and "f:replicas" in fields_of(copy.owned).get("f:spec", {})

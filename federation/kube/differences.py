@@ -6,12 +6,13 @@ that is put in front of others is one change. Lists without such names, such as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from federation.kube.ownership import Path, element_name
 from federation.kube.resources import Manifest
 
+_KEPT_SECRET = ("data", "stringData")
 HIDDEN, BEFORE, AFTER = "***", "*** (before)", "*** (after)"
 
 
@@ -76,12 +77,15 @@ def _named(elements: list[Any]) -> dict[str, int] | None:
 
 def masked(manifest: Manifest) -> Manifest:
     """Return a Secret without what it keeps secret; any other object as it is."""
-    return manifest | {field: dict.fromkeys(manifest[field], HIDDEN) for field in _secret_fields(manifest)}
+    if not _is_secret(manifest):
+        return manifest
+    kept = [field for field in _KEPT_SECRET if isinstance(manifest.get(field), dict)]
+    return manifest | {field: dict.fromkeys(manifest[field], HIDDEN) for field in kept}
 
 
 def masked_difference(manifest: Manifest, difference: Difference) -> Difference:
     """Return a difference of an object without the values that it keeps secret."""
-    if not difference.path or difference.path[0] not in _secret_fields(manifest):
+    if not _is_secret(manifest) or difference.path[:1] not in [(field,) for field in _KEPT_SECRET]:
         return difference
     return difference._replace(
         before=None if difference.before is None else BEFORE,
@@ -89,7 +93,5 @@ def masked_difference(manifest: Manifest, difference: Difference) -> Difference:
     )
 
 
-def _secret_fields(manifest: Mapping[str, Any]) -> list[str]:
-    if (manifest.get("apiVersion"), manifest.get("kind")) != ("v1", "Secret"):
-        return []
-    return [field for field in ("data", "stringData") if isinstance(manifest.get(field), dict)]
+def _is_secret(manifest: Manifest) -> bool:
+    return (manifest.get("apiVersion"), manifest.get("kind")) == ("v1", "Secret")

@@ -55,7 +55,7 @@ class Shop:
         """Store a run of the Deployment, and how it stands."""
         ref = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
         spec = {
-            "workloadRef": {**ref, "namespace": self.namespace},
+            "workloadRef": {**ref, "namespace": self.namespace, "uid": self.uid},
             "targetRevision": target,
             "stableRevision": stable,
             "strategy": {"batches": 3},

@@ -54,3 +54,16 @@ def test_what_the_controller_has_yet_to_do_is_said_to_be_so() -> None:
     assert said(placement(), *targets(m1=3), fleet=Clusters(clusters("m1", "m2"))) == {
         "m2": "PlacementPending"
     }
+
+
+def test_by_capacity_only_the_controller_can_tell_what_is_to_come() -> None:
+    asked, fleet = divided(replicaDivisionPreference="Aggregated"), Clusters(clusters("m1", "m2"))
+    web = Workload("apps/v1", "Deployment", 9, "")
+    decision = place(web, asked, fleet, Present(targets(m1=3), free={"m1": 0, "m2": 9}))
+    assert [target.name for target in decision.clusters] == ["m1", "m2"]
+    assert unplaced(decision, asked, fleet.by_name, {"m1"})["m2"].reason == "NotChosen"
+
+
+def test_where_peers_count_only_the_controller_can_tell_what_is_to_come() -> None:
+    asked = placement(workloadAffinity={"antiAffinity": {"groupByLabelKey": "app"}})
+    assert said(asked, *targets(m1=3), fleet=Clusters(clusters("m1", "m2"))) == {"m2": "NotChosen"}

@@ -143,7 +143,7 @@ def test_when_the_governing_policy_is_gone_the_next_best_governs(current: Propag
         (pp("p", priority=2), pp("low", selectors=[NAMED]), "LowerPriority", "has priority 0, and"),
         (pp("p", selectors=[NAMED]), pp("a"), "LessSpecific", "with all of its kind, and"),
         (pp("p", selectors=[NAMED]), pp("a", selectors=[LABELED]), "LessSpecific", "by labels, and"),
-        (pp("p"), pp("q"), "LaterName", "equals PropagationPolicy p"),
+        (pp("p"), pp("q"), "LaterName", "comes after PropagationPolicy p by name"),
     ],
 )
 def test_a_policy_that_lost_is_told_by_which_rule(

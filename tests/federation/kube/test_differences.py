@@ -84,10 +84,15 @@ def test_the_values_of_a_secret_are_not_shown() -> None:
 
 
 def test_that_a_value_of_a_secret_differs_is_shown_without_it() -> None:
-    later = SECRET | {"type": "Other", "data": {"password": "d29ybGQ=", "token": "YQ=="}}
+    later = SECRET | {
+        "type": "Other",
+        "data": {"password": "d29ybGQ=", "token": "YQ=="},
+        "stringData": {"x": "y"},
+    }
     found = [masked_difference(SECRET, each) for each in differences(SECRET, later)]
     assert [(each.field, each.before, each.after) for each in found] == [
         ("type", "Opaque", "Other"),
         ("data.password", BEFORE, AFTER),
         ("data.token", None, AFTER),
+        ("stringData.x", None, AFTER),
     ]

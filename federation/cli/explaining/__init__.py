@@ -1,0 +1,1 @@
+"""The commands that read: atoll explain, render and diff."""

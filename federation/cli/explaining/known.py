@@ -1,0 +1,121 @@
+"""What the host says of one object, read once into the same mirrors that the controller keeps up to date.
+
+So that a command answers by the controller's own classes, which ask the mirrors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from federation.cli.explaining.objects import object_named
+from federation.controllers.host import Host, Override, PolicyKey, Propagation
+from federation.controllers.kinds import Record, Template
+from federation.kube.api import Api, Manifest, Resource
+from federation.kube.discovery import Discovery
+from federation.kube.errors import ApiError, NotFound
+from federation.kube.ref import Ref
+from federation.resources import (
+    CLUSTER,
+    CLUSTER_OVERRIDE,
+    CLUSTER_PROPAGATION,
+    CLUSTER_ROLLOUT_POLICY,
+    CONTROLLER_REVISIONS,
+    OVERRIDE,
+    PROPAGATION,
+    ROLLOUT,
+    ROLLOUT_POLICY,
+)
+from policies.release.revision import WORKLOAD_LABEL
+from policies.workloads import drivers
+
+
+class Known(NamedTuple):
+    """One object of the host, and all that decides about it."""
+
+    host: Host
+    ref: Ref
+    template: Template
+    record: Record | None
+    """What its binding says; None without one."""
+
+
+class Nobody:
+    """Whom a read host tells of changes."""
+
+    def template_changed(self, ref: Ref) -> None: ...
+    def binding_changed(self, ref: Ref) -> None: ...
+    def propagation_changed(
+        self, key: PolicyKey, old: Propagation | None, new: Propagation | None
+    ) -> None: ...
+    def override_changed(self, key: PolicyKey, old: Override | None, new: Override | None) -> None: ...
+    def cluster_changed(self, name: str) -> None: ...
+    def rollout_changed(self, ref: Ref) -> None: ...
+    def rollout_policy_changed(self, key: PolicyKey) -> None: ...
+    def templates_synced(self, resource: Resource) -> None: ...
+    def kinds_changed(self, resources: frozenset[Resource]) -> None: ...
+
+
+async def known(api: Api, words: Sequence[str], namespace: str) -> Known:
+    """Read an object of the host and all that decides about it.
+
+    :raises ApiError: it is not there, or its kind is not served
+    """
+    discovery = Discovery(api)
+    asked = await object_named(api, discovery, words, namespace)
+    host = Host(api, discovery, Nobody())
+    resource, (place, name) = host.binding_key(asked)
+    if (binding := await _found(api, resource, name, place)) is not None:
+        host.observe_binding(resource, binding)
+    record = host.binding(asked)
+    ref = record.ref if record is not None else asked  # in the version in which it was bound
+    live = await _found(api, ref.resource, ref.name, ref.namespace)
+    if live is None:
+        raise ApiError(f"{ref}: not found on the host; is it in another namespace? Name that with -n")
+    await asyncio.gather(_policies(host, ref.namespace), _clusters(host), _release(host, ref, live))
+    host.templates.want({ref.resource})
+    host.observe_template(ref, live)
+    template = host.template(ref)
+    assert template is not None
+    return Known(host, ref, template, record)
+
+
+async def _policies(host: Host, namespace: str) -> None:
+    for resource in (PROPAGATION, CLUSTER_PROPAGATION, OVERRIDE, CLUSTER_OVERRIDE):
+        if namespace or not resource.namespaced:
+            for policy in await _all(host.api, resource, namespace):
+                host.observe_policy(resource, policy)
+
+
+async def _clusters(host: Host) -> None:
+    for cluster in await _all(host.api, CLUSTER, ""):
+        host.clusters.observe(cluster)
+
+
+async def _release(host: Host, ref: Ref, live: Manifest) -> None:
+    """Read what concerns the releases of a workload, where it can have any."""
+    if not ref.namespace or drivers.of(ref.resource.group, ref.resource.kind) is None:
+        return
+    for resource in (ROLLOUT_POLICY, CLUSTER_ROLLOUT_POLICY):
+        for policy in await _all(host.api, resource, ref.namespace):
+            host.rollouts.observe_policy(resource, policy)
+    for run in await _all(host.api, ROLLOUT, ref.namespace):
+        host.rollouts.observe_run(run)
+    selector = f"{WORKLOAD_LABEL}={live['metadata']['uid']}"
+    for revision in await _all(host.api, CONTROLLER_REVISIONS, ref.namespace, selector):
+        host.rollouts.observe_revision(revision)
+
+
+async def _found(api: Api, resource: Resource, name: str, namespace: str) -> Manifest | None:
+    try:
+        return await api.get(resource, name, namespace)
+    except NotFound:
+        return None
+
+
+async def _all(api: Api, resource: Resource, namespace: str, labels: str = "") -> list[Manifest]:
+    place = namespace if resource.namespaced else None
+    selector = {"labelSelector": labels} if labels else None
+    pages = api.list(resource, namespace=place, selector=selector, limit=500)
+    return [item async for page in pages for item in page.items]
