@@ -32,7 +32,7 @@ async def test_the_reserve_is_used_while_there_is_no_primary(running: Federated,
     await running.host.apply(POLICIES, groups)
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
     binding = await running.host.until(
-        BINDINGS, "settings.configmaps", shop, lambda b: condition(b, "Scheduled") == "False"
+        BINDINGS, "settings.configmaps", shop, lambda b: b and condition(b, "Scheduled") == "False"
     )
     said = binding["status"]["conditions"][0]["message"]
     assert said.startswith("no group of clusterAffinities fits: primary: 0/2 clusters fit: ")

@@ -144,7 +144,7 @@ async def test_workloads_that_must_be_apart_take_turns(running: Federated, shop:
             BINDINGS,
             f"{name}.deployments.apps",
             shop,
-            lambda b: condition(b, "Applied") == "True" or reason(b, "Scheduled") == "NoClusterFit",
+            lambda b: b and (condition(b, "Applied") == "True" or reason(b, "Scheduled") == "NoClusterFit"),
         )
         assert binding is not None
         if targets := binding["spec"].get("clusters"):
