@@ -24,6 +24,7 @@ async def test_an_example_is_valid_and_stored(running: Federated, shop: str, man
     manifest["metadata"]["namespace"] = shop
     assert validate(manifest) == ((), ())
     await running.host.apply(POLICIES, manifest)
+    await running.host.delete(POLICIES, manifest["metadata"]["name"], shop)  # else it asks for room for ever
 
 
 async def test_the_reserve_is_used_while_there_is_no_primary(running: Federated, shop: str) -> None:
