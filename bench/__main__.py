@@ -11,7 +11,18 @@ from pathlib import Path
 
 import uvloop
 
-from bench import bursts, deciding, figures, latency, planning, releases, report, services
+from bench import (
+    bursts,
+    deciding,
+    figures,
+    latency,
+    overriding,
+    planning,
+    releases,
+    report,
+    restarts,
+    services,
+)
 from bench.report import Results
 from bench.stage import Scale, staged
 
@@ -20,6 +31,7 @@ QUICK = Scale(objects=20, rounds=1, samples=5, quiet=1.5, idle=2.0)
 AT_ONCE, A_SECOND = (0.0, 0.0), (1.0, 1.0)
 STARTUP = 10.0, 20.0
 """Seconds that pods take where many releases go on at a time."""
+PARTS = ("decisions", "bursts", "releases", "services", "many")
 WIDE_OBJECTS = 200
 """Objects on every fleet but the first."""
 
@@ -40,12 +52,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--objects", type=int, metavar="N", help="Deployments on the first fleet (1000)")
     parser.add_argument("--rounds", type=int, metavar="N", help="bursts of each side (3)")
     parser.add_argument("--samples", type=int, metavar="N", help="single updates of each side (240); 0: none")
-    parser.add_argument("--releases", type=int, metavar="N", help="releases at a time (200); 0: none")
-    parser.add_argument("--services", type=int, metavar="N", help="Services in each member (200); 0: none")
-    only = parser.add_mutually_exclusive_group()
-    only.add_argument("--only-releases", action="store_true", help="leave out all but the releases")
-    only.add_argument("--only-services", action="store_true", help="leave out all but the Services")
-    only.add_argument("--only-decisions", action="store_true", help="leave out all that needs servers")
+    parser.add_argument("--releases", type=int, metavar="N", help="releases at a time (200)")
+    parser.add_argument("--services", type=int, metavar="N", help="Services in each member (200)")
+    parser.add_argument("--many", type=int, metavar="N", help="objects of two kinds (5000)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--profile", type=Path, metavar="FOLDER", help="leave a cProfile of each controller")
     default = Path(f"bench-{date.today().isoformat()}.json")
     parser.add_argument("--output", type=Path, default=default, metavar="FILE", help="the JSON (%(default)s)")
@@ -60,45 +70,38 @@ async def _interruptible(arguments: argparse.Namespace) -> None:
 
 
 async def _bench(arguments: argparse.Namespace) -> None:
-    results = Results()
-    if not (arguments.only_releases or arguments.only_services):
-        results.rates = deciding.run(0.1 if arguments.quick else 3.0)
-        results.figures += figures.of_rates(results.rates)
-        size = (20, 3) if arguments.quick else (1000, 20)
-        results.figures.append(figures.of_planning(planning.run(*size)))
-    if not arguments.only_decisions:
-        await _on_servers(results, arguments)
+    results, parts = Results(), arguments.only or PARTS
+    for part in parts:
+        await _MEASURED[part](results, arguments)
+        report.write(results, arguments.output)  # a long run that is stopped later was not in vain
     report.show(results.figures)
-    report.write(results, arguments.output)
     print(f"every measurement: {arguments.output}")
 
 
-async def _on_servers(results: Results, arguments: argparse.Namespace) -> None:
-    scale = _scale(arguments)
-    first, *others = arguments.members or ((2,) if arguments.quick else (3, 10))
-    only = arguments.only_releases or arguments.only_services
-    if not only:
-        await _narrow(results, first, scale, arguments.profile)
-        report.write(results, arguments.output)  # a long run that is stopped later was not in vain
-    many = 3 if arguments.quick else 200
-    if not arguments.only_services:
-        runs = many if arguments.releases is None else arguments.releases
-        await _releases(results, first, scale, runs, arguments.profile)
-        report.write(results, arguments.output)
-    if not arguments.only_releases:
-        exported = many if arguments.services is None else arguments.services
-        await _services(results, first, scale, exported, arguments.profile)
-        report.write(results, arguments.output)
-    for members in others if not only else ():
-        wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
-        await _wide(results, members, wide, arguments.profile)
-        report.write(results, arguments.output)
+async def _decisions(results: Results, arguments: argparse.Namespace) -> None:
+    """What needs no server."""
+    results.rates = deciding.run(0.1 if arguments.quick else 3.0)
+    results.figures += figures.of_rates(results.rates)
+    size = (20, 3) if arguments.quick else (1000, 20)
+    results.figures.append(figures.of_planning(planning.run(*size)))
+
+
+def _members(arguments: argparse.Namespace) -> list[int]:
+    return arguments.members or ([2] if arguments.quick else [3, 10])
 
 
 def _scale(arguments: argparse.Namespace) -> Scale:
     given = {name: getattr(arguments, name) for name in ("objects", "rounds", "samples")}
     chosen = {name: value for name, value in given.items() if value is not None}
     return (QUICK if arguments.quick else FULL)._replace(**chosen)
+
+
+async def _bursts(results: Results, arguments: argparse.Namespace) -> None:
+    scale, (first, *others) = _scale(arguments), _members(arguments)
+    await _narrow(results, first, scale, arguments.profile)
+    for members in others:
+        wide = scale._replace(objects=min(scale.objects, WIDE_OBJECTS))
+        await _wide(results, members, wide, arguments.profile)
 
 
 async def _narrow(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
@@ -117,12 +120,12 @@ async def _narrow(results: Results, members: int, scale: Scale, profile: Path | 
     results.figures += figures.of_process(measured)
 
 
-async def _releases(results: Results, members: int, scale: Scale, many: int, profile: Path | None) -> None:
+async def _releases(results: Results, arguments: argparse.Namespace) -> None:
     """One release alone, of pods ready at once and of pods that take their time, then many at a time."""
-    if not many:
-        return
+    members, scale = _members(arguments)[0], _scale(arguments)
+    many = _wished(arguments.releases, arguments, 3, 200)
     print(f"host and {members} members, 1 release and {many} at a time", flush=True)
-    async with staged(members, scale, profile) as stage, stage.leading():
+    async with staged(members, scale, arguments.profile) as stage, stage.leading():
         paced = ((1, AT_ONCE), (1, A_SECOND), (many, STARTUP))
         for runs, startup in paced if scale.rounds > 1 else ((1, AT_ONCE), (many, AT_ONCE)):
             measured = await releases.run(stage, runs, startup)
@@ -130,14 +133,35 @@ async def _releases(results: Results, members: int, scale: Scale, many: int, pro
             results.figures += figures.of_releases(measured)
 
 
-async def _services(results: Results, members: int, scale: Scale, many: int, profile: Path | None) -> None:
+async def _services(results: Results, arguments: argparse.Namespace) -> None:
     """Services that every member exports, and every member imports."""
-    if not many:
-        return
+    members = _members(arguments)[0]
+    many = _wished(arguments.services, arguments, 3, 200)
     print(f"host and {members} members, {many} Services in each", flush=True)
-    async with staged(members, scale, profile) as stage:
+    async with staged(members, _scale(arguments), arguments.profile) as stage:
         results.services = await services.run(stage, many)
     results.figures += figures.of_services(results.services)
+
+
+async def _many(results: Results, arguments: argparse.Namespace) -> None:
+    """A start over many objects, and an override that concerns many workloads in one cluster."""
+    scale = _scale(arguments)
+    started = _wished(arguments.many, arguments, 10, 5000)
+    print(f"host and 2 members, {started} Deployments and ConfigMaps", flush=True)
+    async with staged(2, scale, arguments.profile) as stage:
+        results.restart = await restarts.run(stage, started)
+    results.figures += figures.of_restart(results.restart)
+    edited, members = scale.objects, _members(arguments)[-1]
+    print(f"host and {members} members, an override of {edited} Deployments in one", flush=True)
+    async with staged(members, scale, arguments.profile) as stage:
+        results.edit = await overriding.run(stage, edited)
+    results.figures += figures.of_edit(results.edit)
+
+
+def _wished(given: int | None, arguments: argparse.Namespace, quick: int, full: int) -> int:
+    if given is not None:
+        return given
+    return quick if arguments.quick else full
 
 
 async def _wide(results: Results, members: int, scale: Scale, profile: Path | None) -> None:
@@ -147,6 +171,15 @@ async def _wide(results: Results, members: int, scale: Scale, profile: Path | No
         measured = await bursts.run(stage, tune=True)
     results.bursts.append(measured)
     results.figures += figures.of_bursts(measured, 0.7, 0.7)
+
+
+_MEASURED = {
+    "decisions": _decisions,
+    "bursts": _bursts,
+    "releases": _releases,
+    "services": _services,
+    "many": _many,
+}
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from federation.sandbox import ports
 from federation.sandbox.process import Process
 
 _START_DEADLINE = 60.0
+_DEPTH = "atoll_workqueue_depth{"
 
 
 class Controller:
@@ -46,6 +47,16 @@ class Controller:
                 if time.monotonic() > deadline:
                     raise RuntimeError(f"cluster {name} is not Ready.\n{self._process.tail(40)}")
                 await asyncio.sleep(0.05)
+
+    async def drained(self) -> float:
+        """Wait until nothing waits for a worker; return when that was, by the monotonic clock."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(f"http://127.0.0.1:{self._port}/metrics") as answer:
+                    lines = (await answer.text()).splitlines()
+                if not any(float(line.rpartition(" ")[2]) for line in lines if line.startswith(_DEPTH)):
+                    return time.monotonic()
+                await asyncio.sleep(0.1)
 
     @property
     def pid(self) -> int:

@@ -13,8 +13,10 @@ from typing import Literal
 from bench.bursts import Burst, Bursts, Round
 from bench.deciding import Rates
 from bench.latency import Latencies
+from bench.overriding import Edit
 from bench.planning import Planned
 from bench.releases import REPLICAS, STEPS, Releases
+from bench.restarts import Restart
 from bench.services import ENDPOINTS, Measured
 from bench.steady import Steady
 from bench.writes import Bill, Writes
@@ -143,6 +145,37 @@ def of_steady(steady: Steady) -> list[Figure]:
         Figure("restart until a new change is in all members", "s", steady.reacted),
         Figure("controller memory after restart", "MB", steady.memory / MEGABYTE, target=Target("≤", 200)),
     ]
+
+
+def of_restart(restart: Restart) -> list[Figure]:
+    """Return what a start over many objects took; the targets are those of 5,000 of each kind."""
+    where = f"{restart.deployments} Deployments and as many ConfigMaps x {restart.members}"
+    written = sum(writes.total() for writes in restart.bill.members.values())
+    soon = Target("≤", 20)
+    return [
+        Figure(
+            f"writes to members on a start over {where}", "writes", written, target=Target("=", 0),
+            detail=_spelled([restart.bill]),
+        ),
+        Figure(f"start over {where} until ready", "s", restart.ready, target=soon),
+        Figure("the same until a change made meanwhile is in all members", "s", restart.reacted, target=soon),
+        Figure("the same until nothing waits for a worker", "s", restart.drained),
+        Figure("controller memory after it", "MB", restart.memory / MEGABYTE),
+    ]  # fmt: skip
+
+
+def of_edit(edit: Edit) -> list[Figure]:
+    """Return what an override for one cluster of several took, beside applying the same there by hand."""
+    where = f"{edit.workloads} workloads in 1 of {edit.members} clusters"
+    elsewhere = sum(w.total() for name, w in edit.bill.members.items() if name != edit.cluster)
+    bare, atoll = (edit.workloads / seconds for seconds in (edit.bare, edit.seconds))
+    return [
+        Figure(f"an override for {where}", "/s", atoll, bare, Target("≥", 0.7, "ratio")),
+        Figure(
+            "writes to the other clusters", "writes", elsewhere, target=Target("=", 0),
+            detail=_spelled([edit.bill]),
+        ),
+    ]  # fmt: skip
 
 
 def of_releases(releases: Releases) -> list[Figure]:

@@ -35,7 +35,7 @@ class Order:
     """What to do on the host with Deployments of a namespace, `concurrency` at a time."""
 
     verb: str
-    """create, update (its image), reapply (the same again), touch (its status)"""
+    """create, update (its image), reapply (the same again), touch (its status), pass (nothing there)"""
     namespace: str
     names: tuple[str, ...]
     image: str
@@ -64,6 +64,7 @@ class Load:
             "update": self._update,
             "reapply": self._reapply,
             "touch": self._touch,
+            "pass": self._pass,
         }
 
     async def carry_out(self, order: Order) -> Answer:
@@ -114,6 +115,10 @@ class Load:
         return await self._host.patch(
             DEPLOYMENTS, name, order.namespace, body, manager=USER, subresource="status"
         )
+
+    async def _pass(self, order: Order, name: str) -> Manifest:
+        """Leave the host alone: only members are served."""
+        return {}
 
 
 class Loader:

@@ -9,8 +9,10 @@ import orjson
 from federation.kube.resources import Manifest, Resource
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 GROUP = "federation.atoll.dev"
+OVERRIDES = Resource(GROUP, "v1alpha1", "overridepolicies", "OverridePolicy")
 POLICIES = Resource(GROUP, "v1alpha1", "propagationpolicies", "PropagationPolicy")
 BINDINGS = Resource(GROUP, "v1alpha1", "resourcebindings", "ResourceBinding")
 CLUSTERS = Resource(GROUP, "v1alpha1", "clusters", "Cluster", False)
@@ -29,13 +31,36 @@ def namespace(name: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def policy(namespace: str) -> Manifest:
-    """Return a policy that places every Deployment of a namespace on every cluster."""
+def config_map(name: str, namespace: str) -> Manifest:
+    """Return a ConfigMap as an application mounts it."""
+    settings = {f"setting-{number:02}": f"https://example.com/{name}/{number}" for number in range(8)}
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": settings}
+
+
+def policy(namespace: str, *kinds: Resource) -> Manifest:
+    """Return a policy that places every object of some kinds, or every Deployment, on every cluster."""
+    selected = [{"apiVersion": each.api_version, "kind": each.kind} for each in kinds or (DEPLOYMENTS,)]
     return {
         "apiVersion": f"{GROUP}/v1alpha1",
         "kind": "PropagationPolicy",
         "metadata": {"name": "everywhere", "namespace": namespace},
-        "spec": {"resourceSelectors": [{"apiVersion": "apps/v1", "kind": "Deployment"}]},
+        "spec": {"resourceSelectors": selected},
+    }
+
+
+def override(namespace: str, cluster: str, value: str) -> Manifest:
+    """Return an override policy that gives a namespace's Deployments a tag of their own in one cluster."""
+    rule = {
+        "targetCluster": {"clusterNames": [cluster]},
+        "overriders": {"imageOverrider": [{"component": "Tag", "operator": "replace", "value": value}]},
+    }
+    selectors = [{"apiVersion": DEPLOYMENTS.api_version, "kind": DEPLOYMENTS.kind}]
+    return {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": "OverridePolicy",
+        "metadata": {"name": "one-cluster", "namespace": namespace},
+        "spec": {"resourceSelectors": selectors, "overrideRules": [rule]},
     }
 
 

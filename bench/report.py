@@ -18,7 +18,9 @@ from bench.bursts import Bursts
 from bench.deciding import Rates
 from bench.figures import Figure
 from bench.latency import Latencies
+from bench.overriding import Edit
 from bench.releases import Releases
+from bench.restarts import Restart
 from bench.services import Measured
 from federation.sandbox.versions import KUBERNETES
 
@@ -32,6 +34,8 @@ class Results:
     releases: list[Releases] = field(default_factory=list)
     services: Measured | None = None
     rates: Rates | None = None
+    restart: Restart | None = None
+    edit: Edit | None = None
     figures: list[Figure] = field(default_factory=list)
 
 
@@ -69,6 +73,8 @@ def write(results: Results, path: Path) -> None:
         "releases": _plain(results.releases),
         "services": _plain(results.services),
         "rates": _plain(results.rates),
+        "restart": _plain(results.restart),
+        "edit": _plain(results.edit),
     }
     path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
 

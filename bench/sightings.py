@@ -35,11 +35,12 @@ class Sightings:
         for mirror in self._mirrors.values():
             await mirror.synced.wait()
 
-    def expect(self, namespace: str, names: Collection[str], image: str) -> Expected:
-        """Wait, from now on, for each of the names with this image in every member."""
-        self._expected = Expected(
-            namespace, image, {(member, name) for member in self._mirrors for name in names}
-        )
+    def expect(
+        self, namespace: str, names: Collection[str], image: str, members: Collection[str] = ()
+    ) -> Expected:
+        """Wait, from now on, for each of the names with this image in some members, or in every one."""
+        where = members or self._mirrors
+        self._expected = Expected(namespace, image, {(member, name) for member in where for name in names})
         return self._expected
 
     def _changed(self, member: str) -> Callable[[Key], None]:

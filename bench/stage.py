@@ -18,6 +18,7 @@ from bench.manifests import BINDINGS, DEPLOYMENTS, FIRST_IMAGE, POLICIES, policy
 from bench.sightings import Moments, Sightings, watching
 from bench.writes import Ledger
 from federation.kube.api import Api
+from federation.kube.resources import Resource
 
 _DEADLINE = 300.0
 """Seconds for one burst to arrive everywhere."""
@@ -66,12 +67,21 @@ class Stage:
     """Raises when it makes no sense to wait any longer."""
     images: count[int] = field(default_factory=lambda: count(2))
 
-    async def order(self, verb: str, namespace: str, names: Sequence[str], image: str, *, bare: bool) -> Seen:
+    async def order(
+        self,
+        verb: str,
+        namespace: str,
+        names: Sequence[str],
+        image: str,
+        *,
+        bare: bool,
+        seconds: float = _DEADLINE,
+    ) -> Seen:
         """Have the load create or update and wait until every member shows it; `bare`: it serves them."""
         expected = self.sightings.expect(namespace, names, image)
         members = tuple(self.fleet.members) if bare else ()
         order = Order(verb, namespace, tuple(names), image, self.concurrency, members)
-        return Seen(await self.loader.order(order), await expected.all(_DEADLINE, self.check))
+        return Seen(await self.loader.order(order), await expected.all(seconds, self.check))
 
     async def tell(self, verb: str, namespace: str, names: Sequence[str], image: str) -> None:
         """Have the load do what no member is to see."""
@@ -91,9 +101,9 @@ class Stage:
             finally:
                 self.check = _nothing
 
-    async def govern(self, namespace: str) -> None:
+    async def govern(self, namespace: str, *kinds: Resource) -> None:
         """Have Atoll place a namespace's Deployments and see a first one arrive: all its mirrors run then."""
-        await self.fleet.host.create(POLICIES, policy(namespace), manager="bench")
+        await self.fleet.host.create(POLICIES, policy(namespace, *kinds), manager="bench")
         await self.order("create", namespace, ["warm"], FIRST_IMAGE, bare=False)
         await self.ledger.settle(self.scale.quiet)
 

@@ -17,15 +17,15 @@ pytestmark = pytest.mark.timeout(300)  # a busy machine takes many times the usu
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory, control_plane_binaries: Path) -> dict[str, Any]:
     """What a small run of `python -m bench` writes of its first part."""
-    return _written(tmp_path_factory, "--releases", 0, "--services", 0)
+    return _written(tmp_path_factory, "--only", "decisions", "bursts")
 
 
 @pytest.fixture(scope="module")
 def other_parts(tmp_path_factory: pytest.TempPathFactory, control_plane_binaries: Path) -> dict[str, Any]:
     """What it writes of the others."""
-    of_releases = _written(tmp_path_factory, "--only-releases")
-    of_services = _written(tmp_path_factory, "--only-services")
-    return of_releases | {"services": of_services["services"]}
+    of_releases = _written(tmp_path_factory, "--only", "releases")
+    others = _written(tmp_path_factory, "--only", "services", "many")
+    return of_releases | {part: others[part] for part in ("services", "restart", "edit")}
 
 
 def _written(folders: pytest.TempPathFactory, *options: str | int) -> dict[str, Any]:
@@ -122,3 +122,13 @@ def test_services_are_measured_from_a_change_to_the_last_member_that_shows_it(
     assert len(services["exports"]) == 1
     assert 0 < min(services["flips"]) < services["cold"]
     assert services["restart"] == {}
+
+
+@pytest.mark.soak
+def test_a_start_over_many_objects_and_an_override_for_one_cluster_write_nothing_elsewhere(
+    other_parts: dict[str, Any],
+) -> None:
+    restart, edit = other_parts["restart"], other_parts["edit"]
+    assert restart["bill"]["members"] == {"m1": {}, "m2": {}}
+    assert 0 < restart["ready"] < restart["reacted"]
+    assert edit["bill"]["members"] == {"m1": {}, "m2": {"APPLY deployments": OBJECTS}}
