@@ -18,6 +18,9 @@ PODS = Resource("", "v1", "pods", "Pod")
 _ANSWERED = 30.0
 """Seconds in which the host says what it permitted, on a busy machine too."""
 
+_BEFORE, _AFTER = 20, 10
+"""Moments that are shown around one that ought not to be."""
+
 Permitted = Callable[[str, str], Awaitable[int | None]]
 """Asks the host how many pods of a cluster may be at an image; None when no Rollout speaks of it."""
 
@@ -29,6 +32,8 @@ class Moment:
     there: Mapping[tuple[str, str], int]
     ready: int
     """With those that come back after an accident."""
+    news: str
+    """What made it, and when, in seconds of the test's clock."""
 
     def at(self, image: str, cluster: str | None = None) -> int:
         return sum(n for (where, what), n in self.there.items()
@@ -66,7 +71,9 @@ class Footage:
         elif held.get(name, ("", False))[1]:
             self.accidents.discard((cluster, name))
         if self.rolling:
-            self.moments.append(self._moment())
+            told = "leaves" if leaves and event != "DELETED" else event
+            fared = f"{asyncio.get_running_loop().time():.3f} {cluster} {name} {told} {held.get(name, '')}"
+            self.moments.append(self._moment(fared))
             self._ask(cluster)
 
     def _ask(self, cluster: str) -> None:
@@ -89,13 +96,13 @@ class Footage:
             if pods > self.known[cluster, image]:
                 self.beyond.append((cluster, image, pods, self.known[cluster, image]))
 
-    def _moment(self) -> Moment:
+    def _moment(self, news: str = "") -> Moment:
         there: dict[tuple[str, str], int] = {}
         for where, pods in self.pods.items():
             for image, _ in pods.values():
                 there[where, image] = there.get((where, image), 0) + 1
         ready = sum(is_ready for pods in self.pods.values() for _, is_ready in pods.values())
-        return Moment(there, ready + len(self.accidents))
+        return Moment(there, ready + len(self.accidents), news)
 
     def now(self, image: str, cluster: str | None = None) -> int:
         """How many pods are at an image."""
@@ -112,6 +119,14 @@ class Footage:
     @property
     def fewest_ready(self) -> int:
         return min(moment.ready for moment in self.moments)
+
+    @property
+    def at_the_fewest(self) -> str:
+        """What was seen around the first time that so few were ready."""
+        ready = [moment.ready for moment in self.moments]
+        first = ready.index(min(ready))
+        seen = self.moments[max(0, first - _BEFORE) : first + _AFTER]
+        return "\n".join(f"{moment.ready} ready: {moment.news}" for moment in seen)
 
 
 @asynccontextmanager

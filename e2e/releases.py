@@ -231,4 +231,6 @@ def image_of(live: Manifest) -> str:
 def within_bounds(footage: Footage, down: int, ready: int = 10) -> None:
     """Say that never more pods were new than permitted, and never more than so many down."""
     assert footage.beyond == [], "more pods than were permitted"
-    assert footage.fewest_ready >= ready - down, f"{ready - footage.fewest_ready} were down, {down} allowed"
+    assert footage.fewest_ready >= ready - down, (
+        f"{ready - footage.fewest_ready} were down, {down} allowed\n{footage.at_the_fewest}"
+    )
