@@ -85,6 +85,7 @@ def _says(counted: Manifest, live: Manifest | None) -> bool:
     return live is not None and live.get("status", {}).items() >= counted.items()
 
 
+@pytest.mark.soak
 async def test_a_crashing_revision_halts_the_release_and_an_abort_takes_it_back(web: Web) -> None:
     before = await halts_at_a_crash(web)
     for name, spec in before.items():
@@ -96,6 +97,7 @@ async def test_a_newer_revision_takes_the_place_of_one_that_is_half_out(web: Web
     await is_superseded_half_out(web)
 
 
+@pytest.mark.soak
 async def test_a_mended_revision_takes_the_place_of_one_that_halted(web: Web) -> None:
     await is_mended_after_a_halt(web)
 

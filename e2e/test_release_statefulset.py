@@ -63,7 +63,7 @@ async def test_a_failed_revision_is_rolled_back_of_itself(fleet: Fleet, namespac
     assert 1 <= footage.most(NEW) <= 2
 
 
-@pytest.mark.parametrize("start", [0, 5])
+@pytest.mark.parametrize("start", [pytest.param(0, marks=pytest.mark.soak), 5])
 async def test_scaling_in_mid_batch_lets_no_pod_go(fleet: Fleet, namespace: str, start: int) -> None:
     web = web_of(fleet, namespace, start=start)
     await is_scaled_in_mid_batch(web)

@@ -12,7 +12,7 @@ from tests.crash.scenarios import DELETION, SCENARIOS
 from tests.crash.tap import Perturbation
 from tests.crash.world import World
 
-RUNS = 3
+RUNS = 2
 """Perturbed runs of a scenario when not soaking."""
 
 

@@ -15,6 +15,7 @@ from tests.crash.tap import BEGINNING, Perturbation
 from tests.crash.world import World
 
 
+@pytest.mark.soak
 async def test_a_controller_that_does_not_list_again_is_caught_missing_events(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
