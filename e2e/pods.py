@@ -7,7 +7,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from e2e.beside import beside
 from federation.kube.resources import Manifest, Resource
@@ -24,16 +25,26 @@ _BEFORE, _AFTER = 20, 10
 Permitted = Callable[[str, str], Awaitable[int | None]]
 """Asks the host how many pods of a cluster may be at an image; None when no Rollout speaks of it."""
 
+Ready = Callable[[str], Awaitable[int]]
+"""Asks a member how many of the pods are ready."""
+
 
 @dataclass(frozen=True)
 class Moment:
     """All clusters at one time: pods by cluster and image, and those of them that are ready."""
 
     there: Mapping[tuple[str, str], int]
-    ready: int
-    """With those that come back after an accident."""
+    ready: Mapping[str, int]
+    """By cluster."""
+    excused: int
+    """Pods that come back after an accident."""
     news: str
     """What made it, and when, in seconds of the test's clock."""
+
+    @property
+    def all_ready(self) -> int:
+        """How many are ready, with those that come back after an accident."""
+        return sum(self.ready.values()) + self.excused
 
     def at(self, image: str, cluster: str | None = None) -> int:
         return sum(n for (where, what), n in self.there.items()
@@ -45,23 +56,26 @@ class Footage:
     """The moments of a block, in order."""
 
     permitted: Permitted
+    ready: Ready
     pods: dict[str, dict[str, tuple[str, bool]]] = field(default_factory=dict)
     moments: list[Moment] = field(default_factory=list)
     rolling: bool = False
     """The pods of all members were listed: what comes is news."""
-    questions: asyncio.Queue[tuple[str, str, int]] = field(default_factory=asyncio.Queue)
-    """Cluster, image and pods, wherever there were more than are known to be permitted."""
+    questions: asyncio.Queue[Callable[[], Awaitable[None]]] = field(default_factory=asyncio.Queue)
+    """What the servers have to be asked, to know whether a moment was as it ought to be."""
     known: dict[tuple[str, str], int] = field(default_factory=dict)
     """By cluster and image: the most pods that were ever permitted."""
     beyond: list[tuple[str, str, int, int]] = field(default_factory=list)
     """Cluster, image, pods and what was permitted, wherever there were more pods than that."""
+    fewest: Moment | None = None
+    """When the fewest pods were ready."""
     accidents: set[tuple[str, str]] = field(default_factory=set)
     """Cluster and name of pods that came to harm by no one's wish, until they are ready again."""
 
     def take(self, cluster: str, event: str, pod: Manifest) -> None:
         """Take what a watch tells, at once: what waits here would be seen after what came later elsewhere."""
         held, name = self.pods.setdefault(cluster, {}), pod["metadata"]["name"]
-        leaves = "deletionTimestamp" in pod["metadata"]
+        leaves = not _stays(pod)
         if event == "DELETED" or leaves:
             held.pop(name, None)
         else:
@@ -74,22 +88,37 @@ class Footage:
             told = "leaves" if leaves and event != "DELETED" else event
             fared = f"{asyncio.get_running_loop().time():.3f} {cluster} {name} {told} {held.get(name, '')}"
             self.moments.append(self._moment(fared))
-            self._ask(cluster)
+            self._ask(cluster, self.moments[-1])
 
-    def _ask(self, cluster: str) -> None:
-        for (where, image), pods in self.moments[-1].there.items():
+    def _ask(self, cluster: str, moment: Moment) -> None:
+        for (where, image), pods in moment.there.items():
             if where == cluster and pods > self.known.get((where, image), 0):
-                self.questions.put_nowait((where, image, pods))
+                self.questions.put_nowait(partial(self._compare, where, image, pods))
+        if self.fewest is None or moment.all_ready < self.fewest.all_ready:
+            self.questions.put_nowait(partial(self._count, moment))
 
     async def check(self) -> None:
-        """Compare what there was with what is permitted, for as long as it is filmed."""
+        """Ask what there is to ask, for as long as it is filmed."""
         while True:
-            cluster, image, pods = await self.questions.get()
-            if pods > self.known.get((cluster, image), 0):
-                await self._compare(cluster, image, pods)
+            await (await self.questions.get())()
             self.questions.task_done()
 
+    async def _count(self, moment: Moment) -> None:
+        """Take a moment for one with the fewest ready pods if the clusters say so when they are asked.
+
+        On a busy machine, what one watch tells comes before what another tells of an earlier time.
+        """
+        if self.fewest is not None and moment.all_ready >= self.fewest.all_ready:
+            return
+        asked = await asyncio.gather(*map(self.ready, moment.ready))
+        told = zip(moment.ready.items(), asked, strict=True)
+        moment = replace(moment, ready={name: max(seen, said) for (name, seen), said in told})
+        if self.fewest is None or moment.all_ready < self.fewest.all_ready:
+            self.fewest = moment
+
     async def _compare(self, cluster: str, image: str, pods: int) -> None:
+        if pods <= self.known.get((cluster, image), 0):
+            return
         permitted = await self.permitted(cluster, image)
         if permitted is not None:
             self.known[cluster, image] = max(permitted, self.known.get((cluster, image), 0))
@@ -101,8 +130,8 @@ class Footage:
         for where, pods in self.pods.items():
             for image, _ in pods.values():
                 there[where, image] = there.get((where, image), 0) + 1
-        ready = sum(is_ready for pods in self.pods.values() for _, is_ready in pods.values())
-        return Moment(there, ready + len(self.accidents), news)
+        ready = {where: sum(is_ready for _, is_ready in pods.values()) for where, pods in self.pods.items()}
+        return Moment(there, ready, len(self.accidents), news)
 
     def now(self, image: str, cluster: str | None = None) -> int:
         """How many pods are at an image."""
@@ -118,15 +147,16 @@ class Footage:
 
     @property
     def fewest_ready(self) -> int:
-        return min(moment.ready for moment in self.moments)
+        assert self.fewest is not None, "no pod came or went"
+        return self.fewest.all_ready
 
     @property
     def at_the_fewest(self) -> str:
-        """What was seen around the first time that so few were ready."""
-        ready = [moment.ready for moment in self.moments]
-        first = ready.index(min(ready))
-        seen = self.moments[max(0, first - _BEFORE) : first + _AFTER]
-        return "\n".join(f"{moment.ready} ready: {moment.news}" for moment in seen)
+        """What was seen around the time when the fewest were ready."""
+        assert self.fewest is not None
+        place = [moment.news for moment in self.moments].index(self.fewest.news)
+        seen = self.moments[max(0, place - _BEFORE) : place + _AFTER]
+        return "\n".join(f"{moment.all_ready} ready: {moment.news}" for moment in seen)
 
 
 @asynccontextmanager
@@ -134,7 +164,12 @@ async def filmed(
     members: Mapping[str, Cluster], namespace: str, permitted: Permitted
 ) -> AsyncIterator[Footage]:
     """Watch the pods of a namespace in all members for the time of a block."""
-    footage = Footage(permitted)
+
+    async def ready(name: str) -> int:
+        pages = [page.items async for page in members[name].api.list(PODS, namespace=namespace)]
+        return sum(_is_ready(pod) and _stays(pod) for page in pages for pod in page)
+
+    footage = Footage(permitted, ready)
     versions = {name: await _listed(name, member, namespace, footage) for name, member in members.items()}
     footage.rolling = True
     following = [
@@ -171,6 +206,10 @@ def _is_accident(deleted: Manifest) -> bool:
     metadata = deleted["metadata"]
     named = any(owner["kind"] == "StatefulSet" for owner in metadata.get("ownerReferences", []))
     return named and _is_ready(deleted) and "deletionTimestamp" not in metadata
+
+
+def _stays(pod: Manifest) -> bool:
+    return "deletionTimestamp" not in pod["metadata"]
 
 
 def _is_ready(pod: Manifest) -> bool:
