@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from policies.api.meta import Manifest
+from policies.workloads.workload import Copies
 
 
 class Told(NamedTuple):
@@ -31,6 +32,13 @@ def conditions(
     return list(by_type.values())
 
 
+def without(previous: Manifest, types: Collection[str], told: Iterable[Told]) -> Manifest:
+    """Return the conditions of a status but those of some types that are not told any more."""
+    gone = set(types) - {each.type for each in told}
+    shown = previous.get("conditions") or ()
+    return {"conditions": [condition for condition in shown if condition["type"] not in gone]}
+
+
 def _condition(before: Manifest | None, told: Told, *, now: str, update_time: bool) -> Manifest:
     said: dict[str, Any] = {key: value for key, value in told._asdict().items() if value}
     if before is not None:
@@ -53,3 +61,9 @@ def names(clusters: Iterable[str]) -> str:
     ordered = sorted(clusters)
     rest = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
     return f"{'cluster' if len(ordered) == 1 else 'clusters'} {', '.join(ordered[:3])}{rest}"
+
+
+def unheard(copies: Copies) -> str:
+    """Say which clusters are out of reach; empty when none is."""
+    away = [name for name, copy in copies.items() if not copy.reachable]
+    return f"no contact with {names(away)}: the last known numbers count" if away else ""

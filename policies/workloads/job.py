@@ -6,10 +6,10 @@ finished Job has no active pods, its start never changes and its counts never fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from policies.api.meta import Manifest
-from policies.workloads.conditions import Told, conditions, find, names
+from policies.workloads.conditions import Told, conditions, find, names, unheard, without
 from policies.workloads.workload import Copies, Health
 
 _RUNNING = ("active", "ready", "terminating")
@@ -63,24 +63,34 @@ def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) ->
     failed = sorted(name for name, live in lives.items() if _is(live, "Failed"))
     complete = len(lives) == len(copies) and all(_is(live, "Complete") for live in lives.values())
     status = _counted(lives.values(), previous, ended=bool(failed) or complete)
+    told: Sequence[Told]
     if failed:
         reason = find(lives[failed[0]], "Failed").get("reason", "PodFailed")
         told = _twice("FailureTarget", "Failed", reason, f"failed in {names(failed)}")
+        status.setdefault("startTime", now)
     elif complete:
         told = _twice("SuccessCriteriaMet", "Complete", "CompletionsReached", "complete in every cluster")
         times = [
             live["status"]["completionTime"] for live in lives.values() if "completionTime" in live["status"]
         ]
-        status["completionTime"] = max([*times, status["startTime"]])
+        status["completionTime"] = max([*times, status.setdefault("startTime", now)])
     else:
-        return status
-    status.setdefault("startTime", now)
-    return status | {"conditions": conditions(previous, told, now=now)}
+        told = _running(copies)
+    if said := conditions(without(previous, {"Progressing"}, told), told, now=now):
+        status["conditions"] = said
+    return status
+
+
+def _running(copies: Copies) -> Sequence[Told]:
+    """Name the clusters that may have gone on without being heard, if there are any."""
+    about_unheard = unheard(copies)
+    return [Told("Progressing", "Unknown", "ClusterUnreachable", about_unheard)] if about_unheard else []
 
 
 def _counted(lives: Iterable[Manifest], previous: Manifest, *, ended: bool) -> Manifest:
     """Sum the counts; those of what has ended never fall, and nothing runs in a Job that has ended."""
-    status = {field: value for field, value in previous.items() if field not in (*_RUNNING, *_ENDED)}
+    ours = (*_RUNNING, *_ENDED, "conditions")
+    status = {field: value for field, value in previous.items() if field not in ours}
     states = [live["status"] for live in lives]
     for field in (*_RUNNING, *_ENDED):
         total = sum(state.get(field, 0) for state in states)

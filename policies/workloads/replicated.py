@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from policies.api.meta import Manifest
-from policies.workloads.conditions import Told, conditions, names
+from policies.workloads.conditions import Told, conditions, names, unheard
 from policies.workloads.workload import Copies, Copy, Health
 
 REVISIONS = ("currentRevision", "updateRevision")
@@ -102,10 +102,7 @@ def roll_up(
     if not told_before and not any(copy.live and reported(copy.live) for copy in copies.values()):
         return None
     totals = _totals(copies, counters)
-    if copies and all(_settled(copy) for copy in copies.values()):
-        totals["observedGeneration"] = generation
-    elif previous.get("observedGeneration"):
-        totals["observedGeneration"] = previous["observedGeneration"]
+    totals |= observed_generation(copies, generation, previous)
     told = (_available(copies, judgment), _progressing(copies, judgment))
     ours = {"observedGeneration", *counters.updated, *counters.always, *counters.others, "conditions"}
     return {
@@ -113,6 +110,20 @@ def roll_up(
         **totals,
         "conditions": conditions(previous, told, now=now, update_time=update_time),
     }
+
+
+def observed_generation(copies: Copies, generation: int, previous: Manifest) -> Manifest:
+    """Return the field of that name: it moves once every target cluster has the present generation and its
+    controller has seen it.
+    """
+    moved = copies and all(settled(copy) for copy in copies.values())
+    seen = generation if moved else previous.get("observedGeneration")
+    return {"observedGeneration": seen} if seen else {}
+
+
+def settled(copy: Copy) -> bool:
+    """Whether a cluster holds the present manifest and its controller has seen it."""
+    return copy.current and copy.live is not None and observed(copy.live)
 
 
 def revisions(copies: Copies) -> Manifest:
@@ -137,27 +148,22 @@ def _totals(copies: Copies, counters: Counters) -> Manifest:
         if copy.live is None:
             continue
         for field in totals:
-            if field not in counters.updated or _settled(copy):
+            if field not in counters.updated or settled(copy):
                 totals[field] += count(copy.live, field)
     return {field: total for field, total in totals.items() if total or field in counters.always}
-
-
-def _settled(copy: Copy) -> bool:
-    return copy.current and copy.live is not None and observed(copy.live)
 
 
 def _available(copies: Copies, judgment: Judgment) -> Told:
     lacking = [
         name for name, copy in copies.items() if copy.live is None or not judgment.available(copy.live)
     ]
-    unheard = [name for name, copy in copies.items() if not copy.reachable]
-    about_unheard = f"no contact with {names(unheard)}: the last known numbers count" if unheard else ""
-    short = [name for name in lacking if name not in unheard]
+    about_unheard = unheard(copies)
+    short = [name for name in lacking if copies[name].reachable]
     if short or not copies:
         where = f"too few replicas are available in {names(short)}" if short else "no cluster is a target"
         message = "; ".join(filter(None, (where, about_unheard)))
         return Told("Available", "False", "MinimumReplicasUnavailable", message)
-    if unheard:
+    if about_unheard:
         return Told("Available", "Unknown", "ClusterUnreachable", about_unheard)
     return Told(
         "Available", "True", "MinimumReplicasAvailable", "enough replicas are available in every cluster"
@@ -166,7 +172,7 @@ def _available(copies: Copies, judgment: Judgment) -> Told:
 
 def _progressing(copies: Copies, judgment: Judgment) -> Told:
     stuck = [
-        name for name, copy in copies.items() if _settled(copy) and copy.live and judgment.stuck(copy.live)
+        name for name, copy in copies.items() if settled(copy) and copy.live and judgment.stuck(copy.live)
     ]
     if stuck:
         message = f"the rollout makes no progress in {names(stuck)}; look at the pods there"
@@ -174,7 +180,7 @@ def _progressing(copies: Copies, judgment: Judgment) -> Told:
     behind = [
         name
         for name, copy in copies.items()
-        if not (_settled(copy) and copy.live and judgment.health(copy.live) == "Healthy")
+        if not (settled(copy) and copy.live and judgment.health(copy.live) == "Healthy")
     ]
     if behind:
         return Told("Progressing", "True", "ReplicaSetUpdated", f"waiting for {names(behind)}")

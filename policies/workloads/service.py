@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
-
 from policies.api.meta import Manifest
+from policies.workloads import addresses
 from policies.workloads.whole import ready, replicas, with_replicas
 from policies.workloads.workload import Copies, Health
 
@@ -13,8 +11,7 @@ __all__ = ["health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 
 def project(live: Manifest) -> Manifest:
-    balancer = (live.get("status") or {}).get("loadBalancer") or {}
-    return {"type": live["spec"].get("type", "ClusterIP"), "ingress": balancer.get("ingress") or []}
+    return {"type": live["spec"].get("type", "ClusterIP"), "ingress": addresses.addresses(live)}
 
 
 def health(projected: Manifest) -> Health:
@@ -23,22 +20,9 @@ def health(projected: Manifest) -> Health:
 
 
 def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) -> Manifest | None:
-    """Return the union of the clusters' addresses, in a fixed order."""
-    shown = (previous.get("loadBalancer") or {}).get("ingress") or []
-    lives = [copy.live for copy in copies.values() if copy.live is not None]
-    addresses = _distinct(address for live in lives for address in live["ingress"])
-    if not addresses and not shown:
-        return None
-    if addresses == _distinct(shown):
-        return previous
-    return previous | {"loadBalancer": {"ingress": addresses} if addresses else {}}
+    return addresses.roll_up(copies, previous, _with_mode)
 
 
-def _distinct(addresses: Iterable[Manifest]) -> list[Manifest]:
-    """Sort addresses and drop doubles, in the words of servers that know `ipMode` (1.29) and set it."""
-    said = [{"ipMode": "VIP", **address} if "ip" in address else address for address in addresses]
-    distinct = {
-        (each.get("ip", ""), each.get("hostname", ""), json.dumps(each, sort_keys=True)): each
-        for each in said
-    }
-    return [distinct[key] for key in sorted(distinct)]
+def _with_mode(address: Manifest) -> Manifest:
+    """Say it in the words of servers that know `ipMode` (1.29) and set it."""
+    return {"ipMode": "VIP", **address} if "ip" in address else address
