@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from federation.cli import install, members, placements, rebalance
+from federation.cli.adopting.commands import adopt
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
 from federation.cli.cordon import cordon, uncordon
@@ -32,6 +33,7 @@ app.command("unjoin")(members.unjoin_command)
 app.command("placements")(placements.placements_command)
 app.command("plan")(plan_command)
 app.command("convert")(convert_command)
+app.command("adopt")(adopt)
 app.command("rebalance")(rebalance.rebalance)
 app.command("get")(get)
 app.add_typer(top, name="top")

@@ -92,6 +92,40 @@ def without(managed_fields: ManagedFields, *managers: str) -> list[dict[str, Any
     return [dict(owner) for owner in managed_fields if owner.get("manager") not in managers]
 
 
+def handed_over(managed_fields: ManagedFields, manager: str, *keeping: str) -> list[dict[str, Any]]:
+    """The entries when all others let go of what `manager` applied, as `kubectl apply --server-side` has its
+    former self let go: a field that a co-owner keeps would stay when the manager leaves it out.
+
+    Subresources such as `scale` keep theirs, and so do the managers in `keeping`.
+    """
+    ours = entry(managed_fields, manager) or {}
+    kept = []
+    for owner in managed_fields:
+        if owner.get("subresource") or owner.get("manager") in (manager, *keeping):
+            kept.append(dict(owner))
+        elif rest := _less(owner.get("fieldsV1") or {}, ours):
+            kept.append({**owner, "fieldsV1": rest})
+    return kept
+
+
+def _less(fields: Fields, ours: Fields) -> dict[str, Any]:
+    """The tree without the fields that another tree owns itself, and without what is then empty. Of a map of
+    which both have a part, the thing itself (`.`) goes too: it would stay when it is empty.
+    """
+    rest: dict[str, Any] = {}
+    for step, below in fields.items():
+        if step == ".":
+            continue
+        if (own := ours.get(step)) is None:
+            rest[step] = below
+        elif below:
+            if left := _less(below, own):
+                rest[step] = left
+        elif own and "." not in own:
+            rest[step] = below
+    return rest
+
+
 def _unowned(manifest: Mapping[str, Any], fields: Fields) -> Iterator[Path]:
     for path in _gaps(manifest, fields or None, ()):  # only below the root does {} own all
         if path not in _UNOWNED:

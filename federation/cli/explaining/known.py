@@ -65,20 +65,32 @@ async def known(api: Api, words: Sequence[str], namespace: str) -> Known:
     discovery = Discovery(api)
     asked = await object_named(api, discovery, words, namespace)
     host = Host(api, discovery, Nobody())
-    resource, (place, name) = host.binding_key(asked)
-    if (binding := await _found(api, resource, name, place)) is not None:
-        host.observe_binding(resource, binding)
-    record = host.binding(asked)
-    ref = record.ref if record is not None else asked  # in the version in which it was bound
-    live = await _found(api, ref.resource, ref.name, ref.namespace)
+    ref = await bound(host, asked)
+    live = await found(api, ref)
     if live is None:
         raise ApiError(f"{ref}: not found on the host; is it in another namespace? Name that with -n")
+    return await known_as(host, ref, live)
+
+
+async def bound(host: Host, asked: Ref) -> Ref:
+    """Read the binding of an object, if there is one; return the object in the version in which it is
+    bound.
+    """
+    resource, (place, name) = host.binding_key(asked)
+    if (binding := await found(host.api, Ref(resource, place, name))) is not None:
+        host.observe_binding(resource, binding)
+    record = host.binding(asked)
+    return record.ref if record is not None else asked
+
+
+async def known_as(host: Host, ref: Ref, live: Manifest) -> Known:
+    """Read all that decides about an object that is on the host like this, or is to be."""
     await asyncio.gather(_policies(host, ref.namespace), _clusters(host), _release(host, ref, live))
     host.templates.want({ref.resource})
     host.observe_template(ref, live)
     template = host.template(ref)
     assert template is not None
-    return Known(host, ref, template, record)
+    return Known(host, ref, template, host.binding(ref))
 
 
 async def _policies(host: Host, namespace: str) -> None:
@@ -107,9 +119,9 @@ async def _release(host: Host, ref: Ref, live: Manifest) -> None:
         host.rollouts.observe_revision(revision)
 
 
-async def _found(api: Api, resource: Resource, name: str, namespace: str) -> Manifest | None:
+async def found(api: Api, ref: Ref) -> Manifest | None:
     try:
-        return await api.get(resource, name, namespace)
+        return await api.get(ref.resource, ref.name, ref.namespace)
     except NotFound:
         return None
 

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.kube.ownership import entry, missing, owners, without
+from federation.kube.ownership import entry, handed_over, missing, owners, without
 
 GOLDENS = Path(__file__).parent / "goldens"
 KINDS = [path.stem for path in sorted(GOLDENS.glob("*.yaml"))]
@@ -208,3 +208,44 @@ def test_the_managers_of_a_field_are_those_whose_tree_leads_to_it(path: Any, man
 
 def test_an_entry_without_fields_owns_nothing() -> None:
     assert owners(OBJECT, [{"manager": "nobody"}], ("spec",)) == []
+
+
+def _entry(manager: str, fields: Tree, operation: str = "Update", **more: str) -> Tree:
+    return {"manager": manager, "operation": operation, "fieldsV1": fields, **more}
+
+
+OURS = _entry("ours", {"f:data": {"f:a": {}, "f:b": {}}, "f:metadata": {"f:labels": {"f:x": {}}}}, "Apply")
+HANDED_OVER = [
+    ("all that is ours", {"f:data": {".": {}, "f:a": {}, "f:b": {}}}, None),
+    ("what is not", {"f:data": {".": {}, "f:a": {}, "f:c": {}}}, {"f:data": {"f:c": {}}}),
+    (
+        "a map of which we have nothing",
+        {"f:binaryData": {".": {}, "f:c": {}}},
+        {"f:binaryData": {".": {}, "f:c": {}}},
+    ),
+    ("a map that is its own as a whole", {"f:data": {}}, {"f:data": {}}),
+    (
+        "an element of a list that is not ours",
+        {"f:metadata": {"f:labels": {"f:x": {}}, "f:finalizers": {'v:"z"': {}}}},
+        {"f:metadata": {"f:finalizers": {'v:"z"': {}}}},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"), [case[1:] for case in HANDED_OVER], ids=[case[0] for case in HANDED_OVER]
+)
+def test_others_let_go_of_what_is_ours_and_keep_what_is_not(fields: Tree, left: Tree | None) -> None:
+    kept = [OURS] if left is None else [OURS, _entry("kubectl", left)]
+    assert handed_over([OURS, _entry("kubectl", fields)], "ours") == kept
+
+
+def test_subresources_and_those_that_are_named_keep_theirs() -> None:
+    fields = {"f:data": {"f:a": {}}}
+    entries = [OURS, _entry("hpa", fields, subresource="scale"), _entry("release", fields, "Apply")]
+    assert handed_over(entries, "ours", "release") == entries
+
+
+def test_without_anything_of_ours_all_keep_theirs() -> None:
+    entries = [_entry("kubectl", {"f:data": {"f:a": {}}})]
+    assert handed_over(entries, "ours") == entries

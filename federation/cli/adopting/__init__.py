@@ -1,0 +1,1 @@
+"""The command that brings what runs already under the federation: atoll adopt."""

@@ -1,0 +1,104 @@
+"""Asking: which objects of a cluster are meant, and what would come of adopting each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from federation.cli.adopting.proposal import From, Proposal, Refusal, checked, proposed
+from federation.cli.explaining.sights import ANSWER
+from federation.cli.get.question import Wanted, wanted_of
+from federation.cli.reach import cluster_named, reached
+from federation.kube.api import Api, Resource
+from federation.kube.discovery import Discovery
+from federation.kube.errors import ApiError, NotServed
+from federation.kube.ref import Ref
+from federation.kube.types import named
+from federation.setup import host_id_of
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asked for."""
+
+    words: tuple[str, ...]
+    cluster: str
+    labels: str
+    host_id: str
+    allow_changes: bool
+
+
+@asynccontextmanager
+async def connected(host: Api, asked: Asked, waiting: Callable[[str], None]) -> AsyncIterator[From]:
+    """Connect to the cluster that objects are adopted from.
+
+    :raises ApiError: it can't be written to, or does not answer
+    """
+    cluster = await cluster_named(host, asked.cluster)
+    checked(cluster)
+    discovery = Discovery(host)
+    await discovery.refresh()
+    host_id = asked.host_id or await host_id_of(host)
+    async with reached(host, cluster, ANSWER) as member:
+        yield From(host, discovery, member, cluster, host_id, waiting)
+
+
+async def proposals(source: From, asked: Asked, namespace: str) -> tuple[list[Proposal], list[str]]:
+    """Return what would come of each object, and why some are refused.
+
+    :raises ApiError: it is not clear which objects are meant, or somebody does not answer
+    """
+    found: list[Proposal] = []
+    refusals: list[str] = []
+    for ref in await _meant(source, asked, namespace):
+        try:
+            proposal = await proposed(source, ref)
+        except Refusal as refusal:
+            refusals.append(f"{ref}: {refusal}")
+            continue
+        found.append(proposal)
+        if proposal.changes and not asked.allow_changes:
+            fields = ", ".join(each.difference.field for each in proposal.changes[:3])
+            refusals.append(
+                f"{ref} would not stay as it is in cluster {source.name} ({fields}); change the policies, or "
+                "adopt it all the same with --allow-changes"
+            )
+    return found, refusals
+
+
+async def _meant(source: From, asked: Asked, namespace: str) -> list[Ref]:
+    refs = [
+        ref for wanted in wanted_of(asked.words) async for ref in _of(source, wanted, asked.labels, namespace)
+    ]
+    if not refs:
+        raise ApiError(f"nothing of these kinds in cluster {source.name} has the labels {asked.labels}")
+    return refs
+
+
+async def _of(source: From, wanted: Wanted, labels: str, namespace: str) -> AsyncIterator[Ref]:
+    """Yield the objects of one kind that are meant: by their names, or by their labels in the cluster."""
+    if bool(wanted.names) == bool(labels):
+        raise ApiError("name objects as KIND/NAME, such as deployment/web, or give kinds and -l")
+    resource = _resource(source.discovery, wanted.word)
+    place = namespace if resource.namespaced else ""
+    for name in wanted.names:
+        yield Ref(resource, place, name)
+    if wanted.names:
+        return
+    try:
+        async for page in source.member.list(
+            resource, namespace=place or None, selector={"labelSelector": labels}, metadata_only=True
+        ):
+            for item in page.items:
+                yield Ref(resource, place, item["metadata"]["name"])
+    except NotServed:
+        raise ApiError(f"cluster {source.name} does not serve {resource.api_version}") from None
+
+
+def _resource(discovery: Discovery, word: str) -> Resource:
+    """Return a kind that the host serves: a template can only be of one."""
+    found = named(discovery.types, word)
+    if len(found) != 1:
+        raise ApiError(f"{word}: the host serves no such kind; see `kubectl api-resources`, and --help")
+    return found[0]

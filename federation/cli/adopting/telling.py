@@ -1,0 +1,75 @@
+"""A proposal, as text for people and as a value for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from federation.cli.adopting.proposal import Elsewhere, Proposal
+from federation.cli.explaining.values import shown
+from federation.kube.ref import Ref
+from policies.api.binding import TargetCluster
+
+
+def label(ref: Ref) -> str:
+    """Name an object as kubectl's `-o name` does: `deployment.apps/web`."""
+    group = f".{ref.resource.group}" if ref.resource.group else ""
+    return f"{ref.resource.kind.lower()}{group}/{ref.name}"
+
+
+def told(proposal: Proposal) -> Iterator[str]:
+    """Yield the lines of a proposal: the object, then what becomes of it in each cluster."""
+    policy = proposal.decided.record.spec.policy
+    assert policy is not None
+    named = "/".join(part for part in (policy.namespace, policy.name) if part)
+    on_host = "as the host has it" if proposal.on_host else "new on the host"
+    yield f"{proposal.ref}, {on_host}, by {policy.kind} {named}"
+    target = proposal.decided.target
+    if proposal.changes:
+        yield f"  ~ {target.name}: taken over and changed{_replicas(target)}"
+        for field in proposal.changes:
+            what = field.difference
+            yield f"      {what.field}: {shown(what.before)} -> {shown(what.after)}"
+    else:
+        yield f"  = {target.name}: taken over as it is{_replicas(target)}"
+    yield from map(_another, proposal.elsewhere)
+
+
+def _another(each: Elsewhere) -> str:
+    target = each.target
+    if each.said:
+        return f"  ! {target.name}: {each.said}"
+    if each.present:
+        return f"    {target.name}: is there already"
+    return f"  + {target.name}: create{_replicas(target)}"
+
+
+def _replicas(target: TargetCluster) -> str:
+    count = target.replicas
+    return "" if count is None else f", {count} replica{'s'[: count != 1]}"
+
+
+def as_data(proposal: Proposal, *, adopted: bool) -> dict[str, Any]:
+    """Return the same for programs."""
+    resource = proposal.ref.resource
+    policy = proposal.decided.record.spec.policy
+    return {
+        "object": {
+            "apiVersion": resource.api_version,
+            "kind": resource.kind,
+            "namespace": proposal.ref.namespace,
+            "name": proposal.ref.name,
+        },
+        "adopted": adopted,
+        "onHost": proposal.on_host,
+        "policy": policy.dump() if policy is not None else None,
+        "from": proposal.decided.target.dump(),
+        "changes": [
+            {"field": each.difference.field, "before": each.difference.before, "after": each.difference.after}
+            for each in proposal.changes
+        ],
+        "elsewhere": [
+            {"target": each.target.dump(), "present": each.present, "said": each.said}
+            for each in proposal.elsewhere
+        ],
+    }
