@@ -8,7 +8,7 @@ import pytest
 
 from e2e.fleet import Fleet, applied, is_ready, reason, result
 from federation.kube.resources import Manifest
-from federation.members.health import UNREACHABLE_TAINT
+from policies.eviction import UNREACHABLE_TAINT
 from tests.federated import CLUSTERS, CONFIGMAPS, POLICIES, condition, configmap, policy, selects
 
 pytestmark = pytest.mark.timeout(300)

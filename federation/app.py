@@ -16,7 +16,9 @@ from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.capacity import Capacities
 from federation.controllers.clusters import Clusters
+from federation.controllers.evict import Evict
 from federation.controllers.gate import Gate, under_way
+from federation.controllers.held import Held
 from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
@@ -38,22 +40,19 @@ from federation.members.autoscalers import Scaled
 from federation.members.fleet import Connect, Fleet
 from federation.members.health import Health
 from federation.members.member import Alone, Companion
-from federation.metrics import Metrics
+from federation.metrics import Count, Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
 from policies.api.rollout import Rollout, RolloutStatus
 from policies.matching import group_of
 from policies.overriders import concerns
 from policies.release.news import news
-from policies.verdicts import Verdict, deletions_held
 from policies.workloads import drivers
 
 log = logging.getLogger(__name__)
 
 CLUSTER_PERIOD = 60.0
 """Seconds between two looks at a Cluster's Secret and status when nothing calls for one."""
-HELD_PERIOD = 1.0
-"""Seconds until a Cluster tells that more or less is held there."""
 
 
 class Federation:
@@ -73,21 +72,33 @@ class Federation:
         self.ready = asyncio.Event()
         self.host = Host(api, Discovery(api), self)
         self.fleet = Fleet(host_id, self, connect or self._connect, companion or Alone())
+        observe, workers = metrics.reconciled, settings.workers
+        self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
+        self._held = Held(self.host, self.fleet, self.applies.idle, self._cluster_after)
         self._capacities = Capacities(self.host, self.fleet, self._health, self._schedule_again)
+        self.evict = Evict(
+            self.host,
+            self.fleet,
+            settings.evictions,
+            self._health,
+            self._schedule_again,
+            self._held.changed,
+            lambda key: self._applying.holds(key),
+        )
         self._scheduling = Schedule(
             self.host,
             self.fleet,
             self._capacities,
+            self.evict,
             self._dispatch,
-            self._held_changed,
+            self._held.changed,
             self._schedule_again,
         )
-        observe, workers = metrics.reconciled, settings.workers
-        self.applies = Applies(self._reconcile_copy, workers=workers, observe=observe)
-        self._kept, writer = Kept(self._held_changed), Writer(api, host_id)
+        kept, writer = Kept(self._held.changed), Writer(api, host_id)
+        self._held.tell(self.evict.verdict, self._scheduling.withdraw.brake.verdict, kept.verdict)
         self._gate = Gate(self.host, self.fleet)
         self._applying = Apply(
-            self.host, self.fleet, self._scheduling, writer, self._kept, self._gate, self.applies.look
+            self.host, self.fleet, self._scheduling, writer, kept, self._gate, self.applies.look
         )
         told = self._told(Events(api, "atoll", settings.identity))
         releasing = Release(
@@ -115,7 +126,9 @@ class Federation:
         self.rollout_policies = Controller(
             "rollout-policies", RolloutPolicies(self.host), workers=2, observe=observe
         )
-        self._connecting = Clusters(self.host, self.fleet, self._held, self.health_changed)
+        self._connecting = Clusters(
+            self.host, self.fleet, self._held.verdict, self.health_changed, settings.evictions.grace
+        )
         self.clusters = Controller(
             "clusters", self._connecting, workers=4, observe=observe, fields=lambda name: {"cluster": name}
         )
@@ -152,6 +165,11 @@ class Federation:
             self.report,
             self.rollout_policies,
         ]
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return what is counted only when somebody asks."""
+        evictions = "Workloads that leave a cluster, or should."
+        return (Count("atoll_evictions", evictions, ("cluster", "state"), self.evict.counts),)
 
     def _told(self, events: Events) -> Callable[[Rollout, RolloutStatus], Awaitable[None]]:
         """Return who is told of a run's new status: people by Events, Prometheus by counts."""
@@ -248,7 +266,7 @@ class Federation:
 
     def copy_changed(self, cluster: str, ref: Ref) -> None:
         self.applies.look(Key(cluster, ref))
-        if (record := self.host.binding(ref)) is not None and record.deleting:
+        if (record := self.host.binding(ref)) is not None and (record.deleting or record.spec.evictions):
             self.schedule.queue.add(ref)
         self._let_go()
 
@@ -261,15 +279,16 @@ class Federation:
 
     def copies_synced(self, cluster: str, resource: Resource) -> None:
         for ref, record in self.host.bound():
-            if ref.resource == resource and record.targets(cluster):
+            if ref.resource == resource and (record.targets(cluster) or record.leaves(cluster)):
                 self.applies.look(Key(cluster, ref))
-                if record.deleting:
+                if record.deleting or record.spec.evictions:
                     self.schedule.queue.add(ref)
         self._let_go()
 
     def health_changed(self, cluster: str) -> None:
         self.clusters.queue.add(cluster)
         self._capacities.changed()
+        self.evict.health_changed()
         if cluster in self.fleet:
             self.applies.start(cluster)
         for ref, record in self.host.bound():
@@ -304,8 +323,7 @@ class Federation:
         finally:
             self.observe.queue.add(key.ref)
             self._release(key.ref)
-            if self._standing(key.cluster) is not None:  # this may have been the last look it waited for
-                self._held_changed(key.cluster)
+            self._held.looked(key.cluster)
 
     def _look_at_all(self, cluster: str) -> None:
         if (member := self.fleet.get(cluster)) is not None:
@@ -338,6 +356,9 @@ class Federation:
 
     def _schedule_again(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
+
+    def _cluster_after(self, name: str, seconds: float) -> None:
+        self.clusters.queue.add_after(name, seconds)
 
     def _queued(self, ref: Ref) -> bool:
         """Whether a template or one of its copies has yet to be looked at since a change."""
@@ -372,30 +393,6 @@ class Federation:
     def _report_on(self, key: PolicyKey) -> None:
         self._reporting.note(key)
         self.report.queue.add(key)
-
-    def _held(self, cluster: str) -> Verdict | None:
-        """Say what is held in a cluster: deletions by the brake, and copies that no binding accounts for."""
-        if not self._looked_over(cluster) and (standing := self._standing(cluster)) is not None:
-            return standing
-        if count := self._scheduling.withdraw.brake.held_by_cluster()[cluster]:
-            return deletions_held(count)
-        return self._kept.verdict(cluster)
-
-    def _looked_over(self, cluster: str) -> bool:
-        """Whether everything in a member was looked at, so that what is not held is known not to be."""
-        member = self.fleet.get(cluster)
-        known = member is not None and member.available and member.copies.all_synced()
-        return known and self.applies.idle(cluster)
-
-    def _standing(self, cluster: str) -> Verdict | None:
-        """What the Cluster says is held: after a restart it stands until all was looked at."""
-        said = self.host.clusters.get(("", cluster))
-        conditions = said.status.conditions if said else []
-        return next((Verdict(c.reason, c.message) for c in conditions if c.type == "Held"), None)
-
-    def _held_changed(self, cluster: str) -> None:
-        """Have the Cluster say so; what changes in numbers is told once."""
-        self.clusters.queue.add_after(cluster, HELD_PERIOD)
 
 
 def _object(ref: Ref) -> dict[str, str]:

@@ -88,7 +88,7 @@ class Process:
         self._metrics.watch_queue("apply", federation.applies.__len__)
         self._metrics.watch_queue("export", services.exporting)
         self._metrics.watch_queue("import", services.importing)
-        self._metrics.count(services.counts())
+        self._metrics.count((*services.counts(), *federation.counts()))
         self._metrics.leading(True)
         try:
             async with asyncio.TaskGroup() as group:

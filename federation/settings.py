@@ -67,6 +67,29 @@ LOSSES = Losses()
 
 
 @dataclass(frozen=True)
+class Evictions:
+    """When workloads leave clusters that fail, and how many."""
+
+    grace: float = 40.0
+    """Seconds for which a cluster may be not ready until its taints evict."""
+    rate: float = 0.5
+    """Workloads that leave one cluster, a second."""
+    brake: float = 0.55
+    """The share of clusters that are not ready above which nothing leaves any, from 0 to 1."""
+
+    def __post_init__(self) -> None:
+        """:raises ValueError: a value is out of its range"""
+        if self.grace < 0 or self.rate <= 0 or not 0 <= self.brake <= 1:
+            raise ValueError(
+                f"grace {self.grace:g} s, {self.rate:g} evictions a second, brake at {self.brake:g}: the "
+                "grace must not be negative, the rate greater than 0, the brake a share from 0 to 1"
+            )
+
+
+EVICTIONS = Evictions()
+
+
+@dataclass(frozen=True)
 class Settings:
     kubeconfig: str | None = None
     context: str | None = None
@@ -83,3 +106,4 @@ class Settings:
     workers: int = 16
     """Reconciles at the same time, for schedule and observe; apply has as many for each member."""
     staleness: Staleness = STALENESS
+    evictions: Evictions = EVICTIONS

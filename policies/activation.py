@@ -17,7 +17,7 @@ from policies.verdicts import Verdict
 _DEFERRED = ("placement", "conflict_resolution", "preserve_resources_on_deletion")
 """The fields of a policy that are put on record. The others only hold writes back, and act at once."""
 
-_DECIDED = ("affinity_name", "rebalance_triggered_at")
+_DECIDED = ("affinity_name", "rebalance_triggered_at", "evictions")
 
 
 class Activated(NamedTuple):

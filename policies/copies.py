@@ -76,6 +76,8 @@ class Placed(NamedTuple):
     """The binding was decided since the cluster joined: where it does not name it, that was meant."""
     suspended: Verdict | None = None
     """Why nothing is to be written there for now."""
+    evicted: Verdict | None = None
+    """Why a cluster that the template leaves keeps its copy for now."""
 
 
 class Keep(NamedTuple):
@@ -134,8 +136,8 @@ def decide(placed: Placed, copy: Copy | None) -> Action:
         return Keep(_UNGOVERNED)
     if placed.targeted:
         return Put(placed.suspended)
-    if not placed.considered:
-        return Keep()
+    if placed.evicted is not None or not placed.considered:
+        return Keep(placed.evicted)
     action = _withdraw(binding, copy)
     if isinstance(action, Remove) and placed.suspended is not None:
         return Keep(still_there(placed.suspended))

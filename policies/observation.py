@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from policies import eviction
 from policies.api.binding import BindingSpec, BindingStatus, ClusterResult
 from policies.api.meta import Condition
 from policies.suspension import suspends
@@ -12,8 +13,8 @@ from policies.verdicts import Verdict
 
 Status = Literal["True", "False", "Unknown"]
 SCHEDULED, APPLIED, HEALTHY = "Scheduled", "Applied", "Healthy"
-SUSPENDED = "Suspended"
-"""A condition that is there only while its status is True."""
+SUSPENDED, EVICTING = "Suspended", "Evicting"
+"""Conditions that are there only while their status is True."""
 _PLACED = frozenset({"Scheduled"})
 
 
@@ -54,6 +55,8 @@ def binding_status(
         condition(before.conditions, APPLIED, *_applied(spec, results), stamp),
         condition(before.conditions, HEALTHY, *_healthy(results), stamp),
     ]
+    if evicting := eviction.told(spec.evictions):
+        conditions.append(condition(before.conditions, EVICTING, "True", evicting, stamp))
     if suspended := suspends(spec.policy, spec.suspension, [result.name for result in results]):
         conditions.append(condition(before.conditions, SUSPENDED, "True", suspended, stamp))
     return BindingStatus(

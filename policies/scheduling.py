@@ -5,13 +5,15 @@ The controller writes it; `policies.planning` only looks at it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from policies import activation, suspension
 from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
 from policies.api.propagation import PropagationPolicy
+from policies.eviction import Standing
 from policies.filters import Clusters
-from policies.placement import Present, Workload, completions, hold, place, unsupported_fields
+from policies.moving import Moved, Moving, move
+from policies.placement import Decision, Present, Workload, completions, hold, place, unsupported_fields
 from policies.verdicts import Verdict
 
 
@@ -25,6 +27,7 @@ def decide(
     template: bytes = b"",
     *,
     anew: bool = False,
+    moving: Moving | None = None,
 ) -> tuple[BindingSpec, Verdict]:
     """Return what a binding is to say, and why its placement is what it is.
 
@@ -34,6 +37,7 @@ def decide(
     :param present: how the template stands, by the version of the policy that counts.
     :param template: JSON of the pruned template, by which a Lazy policy tells whether it changed.
     :param anew: the binding speaks of an earlier template of that name.
+    :param moving: what leaves which clusters; without it, evictions on record go on and none begins.
     """
     if policy is None:
         kept = [target for target in before.clusters if target.name in clusters.staying]
@@ -42,7 +46,8 @@ def decide(
     digest = activation.digest(policy.spec, template)
     counts = activation.in_force(policy.spec, last, digest)
     counting = policy if counts is policy.spec else policy.model_copy(update={"spec": counts})
-    decided, unmet = _wish(workload, total, counting, before, clusters, present(counting))
+    moving = moving or Moving(Standing(tuple(before.evictions), frozenset(), frozenset()))
+    decided, unmet = _wish(workload, total, counting, before, clusters, present(counting), moving)
     found = activation.activated(policy.spec, last, digest, decided, unmet, clusters.staying)
     verdict = found.unmet or _scheduled(found.spec.clusters)
     return found.spec, activation.waits(verdict) if found.waiting else verdict
@@ -55,13 +60,11 @@ def _wish(
     before: BindingSpec,
     clusters: Clusters,
     present: Present,
+    moving: Moving,
 ) -> tuple[BindingSpec, Verdict | None]:
     """Return what a policy wants, and why that can't be."""
     placement = policy.spec.placement
-    if unsupported := unsupported_fields(policy.spec):
-        decision = hold(unsupported[0], clusters, present)
-    else:
-        decision = place(workload, placement, clusters, present)
+    decision, evictions = _placed(workload, policy, clusters, present, moving)
     shares = completions(total, placement, decision.clusters, workload.uid)
     targets = [
         TargetCluster(name=target.name, replicas=target.replicas, completions=shares.get(target.name))
@@ -75,10 +78,24 @@ def _wish(
         suspension=suspension.in_force(policy.spec.suspension),
         affinity_name=decision.affinity,
         clusters=targets,
-        evictions=before.evictions,
+        evictions=list(evictions),
         rebalance_triggered_at=before.rebalance_triggered_at if decision.verdict else None,
     )
     return spec, decision.verdict
+
+
+def _placed(
+    workload: Workload, policy: PropagationPolicy, clusters: Clusters, present: Present, moving: Moving
+) -> Moved:
+    """Place a template, or hold it where it is because of a field that nothing acts on yet."""
+    if unsupported := unsupported_fields(policy.spec):
+        return Moved(hold(unsupported[0], clusters, present), moving.standing.evictions)
+    placement = policy.spec.placement
+
+    def without(left: Collection[str]) -> Decision:
+        return place(workload, placement, clusters, present._replace(evicted_from=left))
+
+    return move(without, present, moving)
 
 
 def policy_reference(policy: PropagationPolicy) -> PolicyReference:

@@ -59,12 +59,12 @@ def _field_holds(requirement: FieldSelectorRequirement, cluster: Cluster) -> boo
 def untolerated(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> Taint | None:
     """Return the first taint, in the order given, that no toleration covers."""
     for taint in taints:
-        if not any(_tolerates(toleration, taint) for toleration in tolerations):
+        if not any(tolerates(toleration, taint) for toleration in tolerations):
             return taint
     return None
 
 
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+def tolerates(toleration: Toleration, taint: Taint) -> bool:
     """An empty effect or key stands for all of them."""
     return (
         toleration.effect in ("", taint.effect)

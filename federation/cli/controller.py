@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from federation.cli.host import Context, Kubeconfig
-from federation.settings import STALENESS, Settings, Webhook, identity
+from federation.settings import EVICTIONS, STALENESS, Evictions, Settings, Webhook, identity
 from mcs.command import FrozenAfter, SignOfLife, SilentAfter, staleness
 
 
@@ -29,6 +29,16 @@ def controller(
     sign_of_life: SignOfLife = STALENESS.renew,
     silent_after: SilentAfter = STALENESS.silent,
     frozen_after: FrozenAfter = STALENESS.frozen,
+    not_ready_grace: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Until a cluster that is not ready is left."),
+    ] = EVICTIONS.grace,
+    eviction_rate: Annotated[
+        float, typer.Option(metavar="NUMBER", help="Workloads that begin to leave one cluster, a second.")
+    ] = EVICTIONS.rate,
+    eviction_brake: Annotated[
+        float, typer.Option(metavar="SHARE", help="Nothing leaves while more clusters are not ready.")
+    ] = EVICTIONS.brake,
 ) -> None:
     """Run the controller until it is told to stop."""
     from federation.operator import run  # kopf is needed by this command only
@@ -38,6 +48,10 @@ def controller(
         if webhook_cert is None or webhook_key is None:
             raise typer.BadParameter("--webhook-port needs --webhook-cert and --webhook-key")
         webhook = Webhook(webhook_port, str(webhook_cert), str(webhook_key), webhook_address)
+    try:
+        evictions = Evictions(not_ready_grace, eviction_rate, eviction_brake)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     settings = Settings(
         kubeconfig=kubeconfig,
         context=context,
@@ -47,5 +61,6 @@ def controller(
         metrics_address=metrics_address,
         webhook=webhook,
         staleness=staleness(sign_of_life, silent_after, frozen_after),
+        evictions=evictions,
     )
     raise typer.Exit(run(settings))

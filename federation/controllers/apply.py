@@ -127,6 +127,7 @@ class Apply:
             removal=cluster.spec.removal if leaving else None,
             considered=self._schedule.considered(key.ref, cluster),
             suspended=self._host.suspended(record, [key.cluster]) if record else None,
+            evicted=self._schedule.evict.stays(key.ref, record, key.cluster) if record else None,
         )
 
     async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> float | None:
@@ -150,7 +151,9 @@ class Apply:
         if removed != uid or now >= until:
             self._forget(key)
             self._kept.note(key, None)
-            await self._writer.remove(member, key.ref, uid)
+            record = self._host.binding(key.ref)
+            wholly = record is not None and self._schedule.evict.purges(record, key.cluster)
+            await self._writer.remove(member, key.ref, uid, wholly=wholly)
             until = now + REMOVED_RECHECK
             self._removals[key] = uid, until
         return until - now

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from federation.controllers.host import Host
 from federation.kube.ref import Ref
 from policies.copies import within_brake
+from policies.verdicts import Verdict, deletions_held
 
 WINDOW = 60.0
 """Seconds over which inferred deletions count together."""
@@ -75,8 +76,10 @@ class Brake:
         for cluster in clusters:
             self._changed(cluster)
 
-    def held_by_cluster(self) -> Counter[str]:
-        return Counter(cluster for ref in self.held for cluster in self._clusters[ref])
+    def verdict(self, cluster: str) -> Verdict | None:
+        """Say how many deletions are held in a cluster, or None."""
+        count = sum(cluster in self._clusters[ref] for ref in self.held)
+        return deletions_held(count) if count else None
 
     def _recent(self, cluster: str) -> int:
         times = self._inferred.get(cluster, deque())

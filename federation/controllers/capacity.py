@@ -14,7 +14,7 @@ from types import MappingProxyType
 import orjson
 
 from federation.controllers.host import Host, PolicyKey, Propagation
-from federation.controllers.kinds import Broken, Template
+from federation.controllers.kinds import Broken, Template, finished
 from federation.kube.ref import Ref
 from federation.members.fleet import Fleet
 from federation.members.health import Health
@@ -132,7 +132,7 @@ class Capacities:
             return
         for ref, record in self._host.bound():
             replicas = next((each.replicas for each in record.spec.clusters if each.name == cluster), None)
-            if not replicas or (template := self._host.template(ref)) is None or _finished(template):
+            if not replicas or (template := self._host.template(ref)) is None or finished(template):
                 continue
             if (need := _need(template)) is not None and not self._fleet.scales(cluster, ref):
                 member.capacity.expect(_owner(ref), need, replicas)
@@ -170,10 +170,3 @@ def _need_of(manifest: bytes) -> Need | None:
 
 def _owner(ref: Ref) -> Owner:
     return Owner(ref.namespace, ref.resource.group, ref.resource.kind, ref.name)
-
-
-def _finished(template: Template) -> bool:
-    """Whether a Job has ended: no more pods come for it."""
-    ended = ("Complete", "Failed")
-    conditions = template.status.get("conditions") or ()
-    return any(each["type"] in ended and each["status"] == "True" for each in conditions)

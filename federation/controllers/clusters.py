@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 from federation.controllers.host import Host
@@ -19,20 +20,15 @@ from federation.kube.resources import Manifest
 from federation.members import credentials
 from federation.members.credentials import NoCredentials
 from federation.members.fleet import Fleet
-from federation.members.health import (
-    NOT_READY_TAINT,
-    UNREACHABLE_TAINT,
-    Health,
-    readiness,
-    taint_for,
-)
+from federation.members.health import Health, readiness, taint_for
 from federation.members.join import FINALIZER
 from federation.members.member import Member
 from federation.resources import CLUSTER, SECRETS
 from federation.timestamps import utc_now
 from policies import pod_networks
 from policies.api.cluster import Cluster, ClusterStatus, NodeSummary, ResourceSummary, ServedResource
-from policies.api.meta import Condition, Taint
+from policies.api.meta import Condition
+from policies.failed_taints import tainted
 from policies.observation import Stamp, condition
 from policies.quantities import written
 from policies.verdicts import Verdict
@@ -61,8 +57,11 @@ class Clusters:
         fleet: Fleet,
         held: Callable[[str], Verdict | None],
         judged: Callable[[str], None],
+        grace: float,
     ) -> None:
+        """:param grace: seconds for which a cluster may be not ready until its taints evict."""
         self._host, self._fleet, self._held, self._judged = host, fleet, held, judged
+        self._grace = grace
         self._problems: dict[str, Health] = {}
 
     async def __call__(self, name: str) -> float | None:
@@ -73,11 +72,12 @@ class Clusters:
         if _emptied(cluster):
             await self._let_go(cluster)
             return None
-        again = await self._connect(cluster)
-        await self._write_taints(cluster)
+        looks = [await self._connect(cluster), await self._write_taints(cluster)]
         leaving = await self._leaving(cluster)
         await self._write_status(self._host.clusters.get(("", name)) or cluster, leaving)
-        return LEAVING_RECHECK if leaving and self._empty(name) else again
+        if leaving and self._empty(name):
+            return LEAVING_RECHECK
+        return min((each for each in looks if each is not None), default=None)
 
     async def _connect(self, cluster: Cluster) -> float | None:
         name = cluster.metadata.name
@@ -167,24 +167,25 @@ class Clusters:
             )
         return Verdict("Removing", f"what was propagated to {name} is being {_verb(cluster)}")
 
-    async def _write_taints(self, cluster: Cluster) -> None:
-        """Keep new workloads away from a cluster that is not ready."""
+    async def _write_taints(self, cluster: Cluster) -> float | None:
+        """Keep new workloads away from a cluster that is not ready, and send away those it has after a grace.
+
+        Nothing is said of one that this process has not probed: what is on it was true when the last one
+        stopped.
+        """
         if (health := self.health(cluster.metadata.name)) is None:
-            return
-        ours = {NOT_READY_TAINT, UNREACHABLE_TAINT}
-        wanted = taint_for(health)
-        if {taint.key for taint in cluster.spec.taints if taint.key in ours} == ({wanted} - {None}):
-            return
-        taints = [taint for taint in cluster.spec.taints if taint.key not in ours]
-        if wanted is not None:
-            taints.append(Taint(key=wanted, effect="NoSchedule", time_added=utc_now()))
-        await self._patch(
-            cluster.metadata.name,
-            {
-                "metadata": {"resourceVersion": cluster.metadata.resource_version},
-                "spec": {"taints": [taint.dump() for taint in taints]},
-            },
-        )
+            return None
+        present = cluster.spec.taints
+        taints, again = tainted(present, taint_for(health), datetime.now(UTC), self._grace)
+        if taints != present:
+            await self._patch(
+                cluster.metadata.name,
+                {
+                    "metadata": {"resourceVersion": cluster.metadata.resource_version},
+                    "spec": {"taints": [taint.dump() for taint in taints]},
+                },
+            )
+        return again
 
     # Leaving
 

@@ -67,6 +67,13 @@ def template_of(live: Manifest) -> Template:
     )
 
 
+def finished(template: Template) -> bool:
+    """Whether a Job has ended: no more pods come for it."""
+    ended = ("Complete", "Failed")
+    conditions = template.status.get("conditions") or ()
+    return any(each["type"] in ended and each["status"] == "True" for each in conditions)
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A binding. Two are equal when they say the same about placement: status does not count."""
@@ -86,6 +93,10 @@ class Record:
 
     def targets(self, cluster: str) -> bool:
         return any(target.name == cluster for target in self.spec.clusters)
+
+    def leaves(self, cluster: str) -> bool:
+        """Whether the template is being moved away from a cluster, which may hold an old copy."""
+        return any(eviction.from_cluster == cluster for eviction in self.spec.evictions)
 
 
 def record_of(live: Manifest) -> Record:

@@ -10,6 +10,7 @@ from functools import partial
 from operator import is_not
 
 from federation.controllers.capacity import Capacities
+from federation.controllers.evict import Evict
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
 from federation.controllers.peers import Peers
@@ -26,6 +27,7 @@ from policies.api.propagation import PropagationPolicy, WorkloadAffinity
 from policies.copies import FIELD_MANAGER, FINALIZER
 from policies.filters import Clusters
 from policies.matching import governing
+from policies.moving import Moving
 from policies.placement import Present, Workload
 from policies.scheduling import decide
 from policies.verdicts import UNPLACED, Verdict
@@ -44,11 +46,13 @@ class Schedule:
         host: Host,
         fleet: Fleet,
         capacities: Capacities,
+        evict: Evict,
         dispatch: Callable[[Ref], None],
         held: Callable[[str], None],
         again: Callable[[Ref], None],
     ) -> None:
         self._host, self._capacities, self._dispatch = host, capacities, dispatch
+        self.evict = evict
         self.verdicts: dict[Ref, Verdict] = {}
         self._decided: dict[Ref, Template] = {}
         self._among: dict[Ref, frozenset[str]] = {}
@@ -68,6 +72,7 @@ class Schedule:
             self.withdraw.forget(ref)
             if await self._place(ref, template, record):
                 self._decided[ref] = template
+            again = self.evict.again(ref)
         else:
             self.withdraw.forget(ref)
             self._forget(ref)
@@ -154,7 +159,11 @@ class Schedule:
         anew = record is not None and record.spec.resource.uid != template.uid
         total, manifest = template.completions, template.manifest
         present = partial(self._present, ref, template, before)
-        return decide(facts, total, policy, before, clusters, present, manifest, anew=anew)
+
+        def decided(moving: Moving | None) -> tuple[BindingSpec, Verdict]:
+            return decide(facts, total, policy, before, clusters, present, manifest, anew=anew, moving=moving)
+
+        return self.evict.in_turn(ref, before, self.evict.moving(ref, template, policy, record), decided)
 
     def _present(
         self, ref: Ref, template: Template, before: BindingSpec, policy: PropagationPolicy
@@ -179,6 +188,7 @@ class Schedule:
         """Count a template that is gone neither with its peers nor with what was placed."""
         self._peers.note(ref, None, frozenset())
         self._capacities.forget(ref)
+        self.evict.forget(ref)
 
     async def _write(self, ref: Ref, template: Template, spec: BindingSpec, record: Record | None) -> None:
         if record is None:

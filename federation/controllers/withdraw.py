@@ -79,6 +79,7 @@ class Withdraw:
     def _copies_remain(self, ref: Ref, record: Record) -> bool:
         """Whether a cluster that the binding names, or any we can see, may still hold a copy."""
         named = {target.name for target in record.spec.clusters}
+        named |= {eviction.from_cluster for eviction in record.spec.evictions}
         for name in named | {member.name for member in self._fleet}:
             member = self._fleet.get(name)
             if member is None:

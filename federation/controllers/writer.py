@@ -123,10 +123,13 @@ class Writer:
             await self._look(member, ref, record)
             return await self._apply(member, ref, record, manifest)
 
-    async def remove(self, member: Member, ref: Ref, uid: str) -> None:
-        """Delete the object with this UID; its dependents follow in the background."""
+    async def remove(self, member: Member, ref: Ref, uid: str, *, wholly: bool = False) -> None:
+        """Delete the object with this UID; its dependents follow in the background, or if `wholly`, it is
+        there until they are gone.
+        """
+        how = "Foreground" if wholly else "Background"
         with suppress(NotFound):
-            await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid)
+            await member.api.delete(ref.resource, ref.name, ref.namespace, uid=uid, propagation=how)
 
     async def evict(self, member: Member, namespace: str, name: str, uid: str) -> None:
         """Delete the pod with this UID; one that is gone, or another of its name, is left alone."""

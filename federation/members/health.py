@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from federation.kube.errors import ApiError, StatusError, Unauthorized, Unreachable
+from policies.eviction import NOT_READY_TAINT, UNREACHABLE_TAINT
 from policies.observation import Status
-
-NOT_READY_TAINT = "federation.atoll.dev/not-ready"
-UNREACHABLE_TAINT = "federation.atoll.dev/unreachable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def readiness(health: Health) -> Status:
 
 
 def taint_for(health: Health) -> str | None:
-    """Return the key of the NoSchedule taint that a member in this state carries."""
+    """Return the key of the taints that a member in this state carries."""
     if health.ready:
         return None
     return UNREACHABLE_TAINT if health.reason == "Unreachable" else NOT_READY_TAINT

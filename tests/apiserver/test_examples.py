@@ -1,4 +1,4 @@
-"""The examples of placement are what an API server takes, and do what they say."""
+"""The examples of placement and failover are what an API server takes, and do what they say."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import yaml
 from policies.validation import validate
 from tests.federated import BINDINGS, CONFIGMAPS, POLICIES, Federated, Manifest, condition, configmap
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "placement"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def documents() -> Iterator[Manifest]:
-    for path in sorted(EXAMPLES.glob("*.yaml")):
+    for path in sorted(
+        each for folder in ("placement", "failover") for each in (EXAMPLES / folder).iterdir()
+    ):
         yield from yaml.safe_load_all(path.read_text())
 
 
@@ -28,7 +30,7 @@ async def test_an_example_is_valid_and_stored(running: Federated, shop: str, man
 
 
 async def test_the_reserve_is_used_while_there_is_no_primary(running: Federated, shop: str) -> None:
-    (groups,) = yaml.safe_load_all((EXAMPLES / "groups.yaml").read_text())
+    (groups,) = yaml.safe_load_all((EXAMPLES / "placement" / "groups.yaml").read_text())
     groups["metadata"]["namespace"] = shop
     await running.host.apply(POLICIES, groups)
     await running.host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))

@@ -336,11 +336,11 @@ def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
     used = pp(
         "p",
         propagateDeps=True,
-        failover={"cluster": {}},
+        failover={"cluster": {}, "application": {}},
     )
     assert unsupported_fields(used.spec) == (
         "spec.propagateDeps",
-        "spec.failover",
+        "spec.failover.application",
     )
     assert unsupported_fields(pp("p").spec) == ()
 

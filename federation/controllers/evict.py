@@ -1,0 +1,229 @@
+"""evict: which templates leave which clusters now, and when their old copies go.
+
+`policies.eviction` says what is due; this says whether it may begin: not before the cluster was probed by
+this process, not faster than the pace, and not while so many clusters fail that the host itself is the
+suspect.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from federation.controllers.host import Host
+from federation.controllers.keys import Key
+from federation.controllers.kinds import Record, Template, finished
+from federation.controllers.pace import Pace
+from federation.kube.ref import Ref
+from federation.members.fleet import Fleet
+from federation.members.health import Health
+from federation.settings import Evictions
+from policies import workloads
+from policies.api.binding import BindingSpec, Eviction
+from policies.api.cluster import Cluster
+from policies.api.propagation import PropagationPolicy
+from policies.eviction import FAILED, REASONS, brake, grace_left, outlook, standing, stays
+from policies.moving import Moving
+from policies.suspension import in_force
+from policies.verdicts import Verdict
+
+
+class Evict:
+    """Answers the scheduler, and apply about old copies.
+
+    `health(cluster)` is None before the first probe; `again(ref)` has a template scheduled;
+    `changed(cluster)` is called when more or less is held there; `holds(key)` says whether a copy is what it
+    is to be.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        fleet: Fleet,
+        settings: Evictions,
+        health: Callable[[str], Health | None],
+        again: Callable[[Ref], None],
+        changed: Callable[[str], None],
+        holds: Callable[[Key], bool],
+    ) -> None:
+        self._host, self._fleet, self._health = host, fleet, health
+        self._again, self._changed, self._holds = again, changed, holds
+        self._pace, self._share = Pace(settings.rate), settings.brake
+        self._next: dict[Ref, float] = {}
+        self._held: dict[Ref, frozenset[str]] = {}
+        self._braked: Verdict | None = None
+
+    # What the scheduler asks
+
+    def moving(
+        self, ref: Ref, template: Template, policy: PropagationPolicy | None, record: Record | None
+    ) -> Moving | None:
+        """Return what of a template leaves clusters, or may begin to; None if nothing does."""
+        self._next.pop(ref, None)
+        clusters = self._concerned(record)
+        if policy is None or record is None or not clusters:
+            self.forget(ref)
+            return None
+        now, before = datetime.now(UTC), record.spec
+        going = standing(
+            before.evictions,
+            clusters,
+            policy.spec,
+            lambda name: self._has(name, ref),
+            now,
+            afresh=before.rebalance_triggered_at is not None,
+        )
+        self._look_after(ref, *(grace_left(each, now) for each in going.evictions))
+        if finished(template) or template.deleting or in_force(policy.spec.suspension):
+            self.forget(ref)
+            return Moving(going)
+        found = outlook(policy.spec, before.clusters, clusters, now)
+        if found.again is not None:
+            self._look_after(ref, found.again)
+        due = self._permitted(ref, found.due)
+        lingering = {each.from_cluster for each in due if self._has(each.from_cluster, ref)}
+        return Moving(going._replace(lingering=going.lingering | lingering), due)
+
+    def in_turn(
+        self,
+        ref: Ref,
+        before: BindingSpec,
+        moving: Moving | None,
+        decide: Callable[[Moving | None], tuple[BindingSpec, Verdict]],
+    ) -> tuple[BindingSpec, Verdict]:
+        """Decide without those evictions that would begin and whose turn has not come."""
+        spec, verdict = decide(moving)
+        if moving is None or not moving.due:
+            return spec, verdict
+        standing = {each.from_cluster for each in before.evictions}
+        begun = [each.from_cluster for each in spec.evictions if each.from_cluster not in standing]
+        waits = {name: wait for name in begun if (wait := self._pace.wait(name, ref)) > 0}
+        if not waits:
+            return spec, verdict
+        self._look_after(ref, *waits.values())
+        return decide(moving._replace(due=[each for each in moving.due if each.from_cluster not in waits]))
+
+    def again(self, ref: Ref) -> float | None:
+        """Return the seconds until the next look that the last decision asked for."""
+        return self._next.get(ref)
+
+    def forget(self, ref: Ref) -> None:
+        """Nothing of a template is to leave any cluster."""
+        self._pace.keep(ref, ())
+        self._hold(ref, frozenset())
+
+    def _concerned(self, record: Record | None) -> Mapping[str, Cluster]:
+        """Return the clusters of a template if some of them may be left, now or later."""
+        if record is None:
+            return {}
+        names = {target.name for target in record.spec.clusters}
+        names |= {each.from_cluster for each in record.spec.evictions}
+        found = ((name, self._host.clusters.get(("", name))) for name in names)
+        clusters = {name: cluster for name, cluster in found if cluster is not None}
+        marked = (taint.effect == "NoExecute" for each in clusters.values() for taint in each.spec.taints)
+        return clusters if record.spec.evictions or any(marked) else {}
+
+    def _look_after(self, ref: Ref, *seconds: float) -> None:
+        """Look again then; what is over already brings nothing new by itself."""
+        for each in seconds:
+            if each > 0:
+                self._next[ref] = min(each, self._next.get(ref, each))
+
+    # What may begin
+
+    def _permitted(self, ref: Ref, due: Iterable[Eviction]) -> tuple[Eviction, ...]:
+        """Return what may begin of what is due; the rest is tried again when more is known of clusters."""
+        due = [each for each in due if self._believed(each)]
+        self._pace.keep(ref, {each.from_cluster for each in due})
+        braked = self._brake() if due else None
+        probed = tuple(each for each in due if self._health(each.from_cluster) is not None)
+        if braked is not None or len(probed) < len(due):
+            self._braked = braked
+            self._hold(ref, frozenset(each.from_cluster for each in due))
+            return () if braked else probed
+        self._hold(ref, frozenset())
+        return probed
+
+    def _believed(self, eviction: Eviction) -> bool:
+        """A cluster that answers again has its taint for a moment yet."""
+        health = self._health(eviction.from_cluster)
+        failed = {REASONS[key] for key in FAILED}
+        return health is None or not (health.ready and eviction.reason in failed)
+
+    def _brake(self) -> Verdict | None:
+        """Count the clusters that this process does not know to be ready."""
+        present = [name for (_, name), each in self._host.clusters.items() if not _leaves(each)]
+        unready = [name for name in present if not ((health := self._health(name)) and health.ready)]
+        return brake(len(present), len(unready), self._share)
+
+    # What is held
+
+    def _hold(self, ref: Ref, clusters: frozenset[str]) -> None:
+        before = self._held.pop(ref, frozenset())
+        if clusters:
+            self._held[ref] = clusters
+        for cluster in before ^ clusters:
+            self._changed(cluster)
+
+    def health_changed(self) -> None:
+        """Have what is held looked at again."""
+        for ref in self._held:
+            self._again(ref)
+
+    def held(self) -> Counter[str]:
+        """Return how many evictions are held, by cluster."""
+        return Counter(cluster for clusters in self._held.values() for cluster in clusters)
+
+    def counts(self) -> Mapping[tuple[str, ...], int]:
+        """Return how many have begun, and how many are held, by cluster and state."""
+        evictions = (each for _, record in self._host.bound() for each in record.spec.evictions)
+        begun = Counter(each.from_cluster for each in evictions)
+        found: dict[tuple[str, ...], int] = {(name, "begun"): count for name, count in begun.items()}
+        return found | {(name, "held"): count for name, count in self.held().items()}
+
+    def verdict(self, cluster: str) -> Verdict | None:
+        """Say what is held in a cluster by the brake, or None."""
+        if self._braked is None or not (count := self.held()[cluster]):
+            return None
+        what = f"{count} workload{'s'[: count != 1]} should leave this cluster"
+        return Verdict(self._braked.reason, f"{what}: {self._braked.message}")
+
+    # The old copies
+
+    def stays(self, ref: Ref, record: Record, cluster: str) -> Verdict | None:
+        """Return why a cluster that a template leaves keeps the old copy for now; None if it does not."""
+        eviction = next((each for each in record.spec.evictions if each.from_cluster == cluster), None)
+        if eviction is None:
+            return None
+        keys = [Key(target.name, ref) for target in record.spec.clusters]
+        there = bool(keys) and all(self._holds(key) for key in keys)
+        healthy = there and all(self._healthy(key) for key in keys)
+        return stays(eviction, datetime.now(UTC), there=there, healthy=healthy)
+
+    def purges(self, record: Record, cluster: str) -> bool:
+        """Whether the old copy in a cluster goes before others come, with all that belongs to it."""
+        return any(
+            each.from_cluster == cluster and each.purge_mode == "Directly" for each in record.spec.evictions
+        )
+
+    def _healthy(self, key: Key) -> bool:
+        copy = self._fleet.copy(key.cluster, key.ref)
+        resource = key.ref.resource
+        workload = workloads.of(resource.group, resource.kind)
+        return copy is not None and workload.health(copy.live) == "Healthy"
+
+    def _has(self, cluster: str, ref: Ref) -> bool | None:
+        """Whether a cluster has a copy, as far as is known; None if it has long been out of reach."""
+        member, said = self._fleet.get(cluster), self._host.clusters.get(("", cluster))
+        if member is not None and member.available and member.sees(ref.resource):
+            return member.copies.get(ref.resource, ref.key) is not None
+        failed = said is not None and any(
+            taint.key in FAILED and taint.effect == "NoExecute" for taint in said.spec.taints
+        )
+        unseen = member is not None and member.mirror_failure(ref.resource) is not None
+        return None if failed or unseen else True
+
+
+def _leaves(cluster: Cluster) -> bool:
+    return cluster.metadata.deletion_timestamp is not None
