@@ -1,4 +1,4 @@
-"""atoll cordon and uncordon: nothing new is placed in a cluster, and again it may be."""
+"""atoll cordon and uncordon: nothing new is placed in a cluster, and again it may be; also after a drain."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from federation.kube.errors import Conflict
 from federation.resources import CLUSTER
 from federation.timestamps import utc_now
 from policies.api.meta import GROUP, Taint
+from policies.eviction import DRAIN_TAINT
 
 UNSCHEDULABLE_TAINT = f"{GROUP}/unschedulable"
 """As `node.kubernetes.io/unschedulable` says it of a Node."""
@@ -36,18 +37,18 @@ def cordon(names: _Names, kubeconfig: Kubeconfig = None, context: Context = None
 
 
 def uncordon(names: _Names, kubeconfig: Kubeconfig = None, context: Context = None) -> None:
-    """Let clusters have new workloads again."""
+    """Let clusters have new workloads again, and keep what they have: takes back `cordon` and `drain`."""
     run(connected(kubeconfig, context, lambda api: _each(api, names, False)))
 
 
 async def _each(host: Api, names: Sequence[str], wanted: bool) -> None:
     done = "cordoned" if wanted else "uncordoned"
     for name in names:
-        changed = await _put(host, name, _with_taint if wanted else _without_taint)
+        changed = await put(host, name, cordoned if wanted else uncordoned)
         typer.echo(f"cluster/{name} {done}" if changed else f"cluster/{name} already {done}")
 
 
-async def _put(host: Api, name: str, change: Callable[[Sequence[Taint]], list[Taint]]) -> bool:
+async def put(host: Api, name: str, change: Callable[[Sequence[Taint]], list[Taint]]) -> bool:
     """Change the taints of a Cluster, which others write, too; return whether they were different.
 
     :raises ApiError: there is no such Cluster
@@ -68,11 +69,11 @@ async def _put(host: Api, name: str, change: Callable[[Sequence[Taint]], list[Ta
         return True
 
 
-def _with_taint(taints: Sequence[Taint]) -> list[Taint]:
+def cordoned(taints: Sequence[Taint]) -> list[Taint]:
     if is_cordoned(taints):
         return list(taints)
     return [*taints, Taint(key=UNSCHEDULABLE_TAINT, effect="NoSchedule", time_added=utc_now())]
 
 
-def _without_taint(taints: Sequence[Taint]) -> list[Taint]:
-    return [taint for taint in taints if taint.key != UNSCHEDULABLE_TAINT]
+def uncordoned(taints: Sequence[Taint]) -> list[Taint]:
+    return [taint for taint in taints if taint.key not in (UNSCHEDULABLE_TAINT, DRAIN_TAINT)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from federation.cli import install, members, placements, rebalance
+from federation.cli import drain, install, members, placements, rebalance
 from federation.cli.adopting.commands import adopt
 from federation.cli.controller import controller
 from federation.cli.convert import convert_command
@@ -39,6 +39,7 @@ app.command("get")(get)
 app.add_typer(top, name="top")
 app.command("cordon")(cordon)
 app.command("uncordon")(uncordon)
+app.command("drain")(drain.drain)
 app.command("explain")(explaining.explain)
 app.command("render")(explaining.render)
 app.command("diff")(explaining.diff)

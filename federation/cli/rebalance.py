@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from federation.cli.bindings import bindings_of, label_of, placed_on
 from federation.cli.host import Context, Kubeconfig, connected, run
 from federation.cli.rollout.target import default_namespace
 from federation.kube.api import Api, Resource
@@ -67,20 +68,15 @@ async def _chosen(api: Api, what: Sequence[str], namespace: str) -> list[Resourc
 
     :raises ApiError: there are none
     """
-    inside = await _bindings(api, RESOURCE_BINDING, namespace)
+    inside = await bindings_of(api, RESOURCE_BINDING, namespace)
     if what:
-        known = [*inside, *await _bindings(api, CLUSTER_RESOURCE_BINDING, None)]
+        known = [*inside, *await bindings_of(api, CLUSTER_RESOURCE_BINDING, None)]
         discovery = Discovery(api)
         await discovery.refresh()
         return [_named(each, known, discovery.types, namespace) for each in what]
     if governed := [binding for binding in inside if binding.spec.policy is not None]:
-        return sorted(governed, key=_label)
+        return sorted(governed, key=label_of)
     raise ApiError(f"{namespace}: no policy places anything of this namespace; name another one with -n")
-
-
-async def _bindings(api: Api, resource: Resource, namespace: str | None) -> list[ResourceBinding]:
-    pages = [page async for page in api.list(resource, namespace=namespace)]
-    return [ResourceBinding.model_validate(item) for page in pages for item in page.items]
 
 
 def _named(
@@ -112,7 +108,7 @@ async def _ask(api: Api, binding: ResourceBinding) -> ResourceBinding:
 
 async def _told(api: Api, before: ResourceBinding, seconds: float) -> tuple[str, bool]:
     """Wait for a decision; return what came of it, and whether it is as wished."""
-    resource, label = _resource(before), _label(before)
+    resource, label = _resource(before), label_of(before)
     metadata, until = before.metadata, asyncio.get_running_loop().time() + seconds
     while True:
         try:
@@ -144,18 +140,8 @@ def _why(said: Condition | None) -> str:
 
 def _moved(before: Sequence[TargetCluster], now: Sequence[TargetCluster]) -> str:
     if list(before) == list(now):
-        return f"stays on {_placed(now)}"
-    return f"from {_placed(before)} to {_placed(now)}"
-
-
-def _placed(clusters: Sequence[TargetCluster]) -> str:
-    parts = (each.name if each.replicas is None else f"{each.name} ({each.replicas})" for each in clusters)
-    return ", ".join(parts) or "no cluster"
-
-
-def _label(binding: ResourceBinding) -> str:
-    resource = binding.spec.resource
-    return f"{resource.plural}/{resource.name}" + (f" in {resource.namespace}" if resource.namespace else "")
+        return f"stays on {placed_on(now)}"
+    return f"from {placed_on(before)} to {placed_on(now)}"
 
 
 def _resource(binding: ResourceBinding) -> Resource:

@@ -69,9 +69,13 @@ def template_of(live: Manifest) -> Template:
 
 def finished(template: Template) -> bool:
     """Whether a Job has ended: no more pods come for it."""
+    return has_ended(template.status)
+
+
+def has_ended(status: Manifest) -> bool:
+    """Whether the status of a Job says so."""
     ended = ("Complete", "Failed")
-    conditions = template.status.get("conditions") or ()
-    return any(each["type"] in ended and each["status"] == "True" for each in conditions)
+    return any(each["type"] in ended and each["status"] == "True" for each in status.get("conditions") or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from federation.cli.main import app
 from federation.settings import Evictions
 from policies.api.meta import Manifest
 from tests.federated import (
@@ -204,3 +206,46 @@ async def test_nothing_moves_while_most_clusters_are_not_ready(
 
 def effects(cluster: Manifest | None) -> list[str]:
     return [each["effect"] for each in (cluster or {}).get("spec", {}).get("taints", [])]
+
+
+@pytest.mark.soak
+async def test_a_cluster_is_drained_of_all_that_does_not_tolerate_it_and_keeps_what_does(
+    atoll: Federated, shop: str, fleet: Any
+) -> None:
+    await place(atoll, shop)
+    tolerant = {"clusterTolerations": [{"operator": "Exists"}], "clusterAffinity": {"clusterNames": ["m1"]}}
+    named = A_CONFIGMAP | {"name": "stays"}
+    await atoll.host.apply(POLICIES, policy("tolerant", shop, named, placement=tolerant))
+    await atoll.host.apply(CONFIGMAPS, configmap("stays", shop, a="1"))
+    await atoll.members["m1"].until(CONFIGMAPS, "stays", shop, bool)
+    stays = f"configmaps/stays in {shop} stays: PropagationPolicy {shop}/tolerant tolerates the taint "
+    dry = await typed(fleet, "drain", "m1", "--dry-run")
+    assert stays in dry
+    assert f"configmaps/settings in {shop} would leave\n" in dry
+    assert targets(await atoll.host.get(BINDINGS, SETTINGS, shop)) == ["m1"]
+
+    said = await typed(fleet, "drain", "m1", "--timeout", "20")
+    assert stays in said
+    assert said.endswith("cluster/m1 drained: 1 left, 1 stays\n")
+    assert targets(await atoll.host.get(BINDINGS, SETTINGS, shop)) == ["m2"]
+    assert await atoll.members["m1"].get(CONFIGMAPS, "settings", shop) is None
+    assert await typed(fleet, "uncordon", "m1") == "cluster/m1 uncordoned\n"
+    cluster = await atoll.host.get(CLUSTERS, "m1")
+    assert effects(cluster) == []
+    await atoll.host.delete(POLICIES, "tolerant", shop)
+
+
+@pytest.mark.soak
+async def test_a_drain_that_can_not_end_says_why_and_fails(atoll: Federated, shop: str, fleet: Any) -> None:
+    await taint(atoll, "m2", MAINTENANCE)
+    await place(atoll, shop)
+    said = await typed(fleet, "drain", "m1", "--timeout", "3", code=1)
+    assert f"configmaps/settings in {shop}: cluster m1 has the taint" in said
+    assert said.endswith("cluster/m1: 1 of 1 are to leave yet; it goes on without this command\n")
+
+
+async def typed(fleet: Any, *words: str, code: int = 0) -> str:
+    line = [*words, "--kubeconfig", str(fleet.host.path)]
+    result = await asyncio.to_thread(CliRunner().invoke, app, line)
+    assert result.exit_code == code, result.output
+    return result.stdout
