@@ -42,7 +42,8 @@ OURS = HOST_LABEL
 """Selects the copies in a member."""
 STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
 CRON_JOBS = Resource("batch", "v1", "cronjobs", "CronJob")
-TEMPLATES = (DEPLOYMENTS, DAEMONSETS, STATEFUL_SETS, CRON_JOBS, CONFIGMAPS)
+JOBS = Resource("batch", "v1", "jobs", "Job")
+TEMPLATES = (DEPLOYMENTS, DAEMONSETS, STATEFUL_SETS, CRON_JOBS, JOBS, CONFIGMAPS)
 """The kinds that scenarios leave in their namespaces."""
 
 
