@@ -19,13 +19,14 @@ from federation.controllers.clusters import Clusters
 from federation.controllers.evict import Evict
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.held import Held
-from federation.controllers.host import Host, Override, PolicyKey, Propagation, subject_of
+from federation.controllers.host import Host, Override, PolicyKey, Propagation
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken
+from federation.controllers.matched import Matched, policy_keys
 from federation.controllers.observe import Observe
 from federation.controllers.release import Release
-from federation.controllers.report import Report, override_key, policy_keys
+from federation.controllers.report import Report
 from federation.controllers.rollout_policies import RolloutPolicies
 from federation.controllers.schedule import Schedule
 from federation.controllers.writer import Writer
@@ -45,7 +46,6 @@ from federation.settings import Settings
 from policies.api.cluster import Cluster
 from policies.api.rollout import Rollout, RolloutStatus
 from policies.matching import group_of
-from policies.overriders import concerns
 from policies.release.news import news
 from policies.workloads import drivers
 
@@ -114,7 +114,8 @@ class Federation:
             released=self._released,
             reported=self._reported,
         )
-        self._reporting = Report(self.host)
+        self._matched = Matched(self.host)
+        self._reporting = Report(self.host, self._matched)
         self.schedule = Controller(
             "schedule", self._scheduling, workers=workers, observe=observe, fields=_object
         )
@@ -191,15 +192,12 @@ class Federation:
 
     def template_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
+        self._look_at_policies(ref)  # its labels may have changed
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
         self._let_go()
-        left = self._reporting.left(ref)
-        for key in left:
-            self._report_on(key)
-        if left or self.host.binding(ref) is None:
-            self._reported(ref)
+        self._look_at_policies(ref)
 
     def templates_synced(self, resource: Resource) -> None:
         """Bindings whose templates are not in the first list want a look, too."""
@@ -232,6 +230,7 @@ class Federation:
                 self._dispatch(ref)
                 for concerned in policy_keys(record):
                     self._report_on(concerned)
+        self._matched.override_changed(key)
         self._report_on(key)
 
     def cluster_changed(self, name: str) -> None:
@@ -380,15 +379,13 @@ class Federation:
             return False
         return member.mirror_failure(ref.resource) is None
 
+    def _look_at_policies(self, ref: Ref) -> None:
+        for key in self._matched.look(ref):
+            self._report_on(key)
+
     def _reported(self, ref: Ref) -> None:
-        if (record := self.host.binding(ref)) is not None:
-            for key in policy_keys(record):
-                self._report_on(key)
-        template = self.host.template(ref)
-        subject = subject_of(ref, template.labels if template else {})
-        for policy in self.host.overrides(ref.namespace):
-            if concerns(policy, subject):
-                self._report_on(override_key(policy))
+        for key in self._matched.policies(ref):
+            self._report_on(key)
 
     def _report_on(self, key: PolicyKey) -> None:
         self._reporting.note(key)
