@@ -230,6 +230,6 @@ def _foreign(ref: Ref, cluster: str, owner: str) -> Verdict:
 def _unmanaged(ref: Ref, cluster: str) -> Verdict:
     return Verdict(
         "ConflictResolutionAbort",
-        f"{ref} exists in cluster {cluster} and is not managed by Atoll; delete it there, or set "
-        "spec.conflictResolution: Overwrite in the policy to take it over",
+        f"{ref} exists in cluster {cluster} and is not managed by Atoll; take it over by `atoll adopt --from "
+        f"{cluster}`, delete it there, or set spec.conflictResolution: Overwrite in the policy",
     )

@@ -11,9 +11,13 @@ import pytest
 import pytest_asyncio
 from typer.testing import CliRunner
 
+from federation.cli.adopting.asking import Asked, connected, proposals
+from federation.cli.adopting.carrying import carry
 from federation.cli.main import app
+from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest, Resource
 from federation.members.autoscalers import AUTOSCALERS
+from federation.resources import ROLLOUT_POLICY
 from tests.cli.shop import Said
 from tests.federated import (
     A_CONFIGMAP,
@@ -35,6 +39,7 @@ from tests.federated import (
     federated,
     policy,
     reason,
+    rollout_policy,
 )
 from tests.servers import Fleet
 
@@ -195,8 +200,10 @@ async def test_replicas_that_an_autoscaler_decides_there_stay_its_own(desk: Desk
     replicas = {"spec": {"replicas": 7}}
     m1 = desk.members["m1"].api
     await m1.patch(DEPLOYMENTS, "web", desk.namespace, replicas, manager="hpa", subresource="scale")
-    await desk.govern("m1")
-    assert (await desk.adopt("deploy/web")).code == 0
+    scheduling = {"weightPreference": {"staticWeightList": TWO_TO_ONE}}
+    await desk.govern("m1", "m2", placement={"replicaScheduling": scheduling})
+    said = await desk.adopt("deploy/web")
+    assert (said.code, "  = m1: taken over as it is, 7 replicas" in said.out) == (0, True), said
     now = await desk.in_member()
     owners = [
         each["manager"]
@@ -219,6 +226,22 @@ async def test_what_goes_by_capacity_stays_where_it_is(desk: Desk, preference: s
     assert said.code == 0, said
     binding = await desk.host.api.get(BINDINGS, "web.deployments.apps", desk.namespace)
     assert binding["spec"]["clusters"] == [{"name": "m1", "replicas": 2}]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("more", [{}, {"activationPreference": "Lazy"}], ids=["released in batches", "lazy"])
+async def test_policies_that_act_on_changes_find_none(desk: Desk, more: Manifest) -> None:
+    before = await desk.runs(deployment("web", desk.namespace))
+    await desk.govern("m1", **more)
+    if not more:
+        await desk.host.apply(ROLLOUT_POLICY, rollout_policy("all", desk.namespace, A_DEPLOYMENT, batches=2))
+    said = await desk.adopt("deploy/web")
+    assert said.code == 0, said
+    now = await desk.in_member()
+    assert (now["metadata"]["uid"], now["spec"]) == (before["metadata"]["uid"], before["spec"])
+    await desk.host.until(
+        BINDINGS, "web.deployments.apps", desk.namespace, lambda b: reason(b, "Applied") == "AllApplied"
+    )
 
 
 async def test_replicas_that_would_move_are_told_and_move_only_if_allowed(desk: Desk) -> None:
@@ -271,8 +294,12 @@ async def test_a_template_that_differs_is_shown_against_what_runs(desk: Desk) ->
 async def test_all_is_checked_before_anything_is_written(desk: Desk) -> None:
     before = await desk.runs(deployment("web", desk.namespace))
     await desk.govern("m1")
-    said = await desk.adopt("deploy/web", "deploy/gone", "cm/kube-root-ca.crt")
+    theirs = configmap("theirs", desk.namespace)
+    theirs["metadata"]["labels"] = {HOST_LABEL: "ffffffffffff"}
+    await desk.runs(theirs, CONFIGMAPS)
+    said = await desk.adopt("deploy/web", "deploy/gone", "cm/theirs")
     assert said.code == 1
+    assert "configmaps/theirs in shop: it belongs to the federation host ffffffffffff" in said.err
     assert "deployments.apps/gone in shop: not found in cluster m1" in said.err
     assert await desk.untouched(before)
 
@@ -390,6 +417,20 @@ async def test_what_was_interrupted_stays_as_it_is_and_the_same_command_finishes
     assert said.code == 0, said
     now = await desk.in_member()
     assert (now["metadata"]["uid"], now["spec"]) == (before["metadata"]["uid"], before["spec"])
+
+
+@pytest.mark.soak
+async def test_what_changes_between_the_check_and_the_mark_is_not_made_a_template(desk: Desk) -> None:
+    await desk.runs(deployment("web", desk.namespace))
+    await desk.govern("m1")
+    asked = Asked(("deploy/web",), "m1", "", "", allow_changes=False)
+    async with connected(desk.host.api, asked, print) as source:
+        (proposal,), _ = await proposals(source, asked, desk.namespace)
+        changed = deployment("web", desk.namespace, image="nginx:2")
+        await desk.members["m1"].apply(DEPLOYMENTS, changed)
+        with pytest.raises(ApiError, match="changed in cluster m1 meanwhile; run the command again"):
+            await carry(source, proposal, 1.0, print)
+    assert await desk.on_host() is None
 
 
 async def test_what_the_controller_does_not_take_over_in_time_says_how_to_go_on(desk: Desk) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 from federation.cli.adopting.proposal import Elsewhere, Proposal
 from federation.cli.explaining.values import shown
 from federation.kube.ref import Ref
-from policies.api.binding import TargetCluster
 
 
 def label(ref: Ref) -> str:
@@ -26,12 +25,13 @@ def told(proposal: Proposal) -> Iterator[str]:
     yield f"{proposal.ref}, {on_host}, by {policy.kind} {named}"
     target = proposal.decided.target
     if proposal.changes:
-        yield f"  ~ {target.name}: taken over and changed{_replicas(target)}"
+        yield f"  ~ {target.name}: taken over and changed{_replicas(target.replicas)}"
         for field in proposal.changes:
             what = field.difference
             yield f"      {what.field}: {shown(what.before)} -> {shown(what.after)}"
     else:
-        yield f"  = {target.name}: taken over as it is{_replicas(target)}"
+        count = (proposal.live.get("spec") or {}).get("replicas")
+        yield f"  = {target.name}: taken over as it is{_replicas(count)}"
     yield from map(_another, proposal.elsewhere)
 
 
@@ -41,11 +41,10 @@ def _another(each: Elsewhere) -> str:
         return f"  ! {target.name}: {each.said}"
     if each.present:
         return f"    {target.name}: is there already"
-    return f"  + {target.name}: create{_replicas(target)}"
+    return f"  + {target.name}: create{_replicas(target.replicas)}"
 
 
-def _replicas(target: TargetCluster) -> str:
-    count = target.replicas
+def _replicas(count: int | None) -> str:
     return "" if count is None else f", {count} replica{'s'[: count != 1]}"
 
 
