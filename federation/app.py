@@ -84,6 +84,7 @@ class Federation:
             self._schedule_again,
             self._held.changed,
             lambda key: self._applying.holds(key),
+            self._released,
         )
         self._scheduling = Schedule(
             self.host,
@@ -265,7 +266,7 @@ class Federation:
 
     def copy_changed(self, cluster: str, ref: Ref) -> None:
         self.applies.look(Key(cluster, ref))
-        if (record := self.host.binding(ref)) is not None and (record.deleting or record.spec.evictions):
+        if (record := self.host.binding(ref)) is not None and (record.deleting or record.moves):
             self.schedule.queue.add(ref)
         self._let_go()
 
@@ -280,7 +281,7 @@ class Federation:
         for ref, record in self.host.bound():
             if ref.resource == resource and (record.targets(cluster) or record.leaves(cluster)):
                 self.applies.look(Key(cluster, ref))
-                if record.deleting or record.spec.evictions:
+                if record.deleting or record.moves:
                     self.schedule.queue.add(ref)
         self._let_go()
 
@@ -386,6 +387,8 @@ class Federation:
     def _reported(self, ref: Ref) -> None:
         for key in self._matched.policies(ref):
             self._report_on(key)
+        if (record := self.host.binding(ref)) is not None and record.moves:
+            self.schedule.queue.add(ref)
 
     def _report_on(self, key: PolicyKey) -> None:
         self._reporting.note(key)

@@ -36,6 +36,8 @@ REASONS = {
 }
 """Why a template leaves a cluster with such a taint."""
 _OTHERS = "TaintUntolerated"
+UNHEALTHY = "ApplicationUnhealthy"
+"""Why a workload leaves a cluster in which it fares badly by itself."""
 
 
 class Outlook(NamedTuple):
@@ -71,6 +73,36 @@ def outlook(
             due.append(_for_taint(target, taint, failover, now))
         else:
             waits.append(left)
+    return Outlook(tuple(due), min(waits, default=None))
+
+
+def unwell(
+    spec: PropagationSpec,
+    targets: Sequence[TargetCluster],
+    unhealthy: Mapping[str, str],
+    generation: int,
+    now: datetime,
+) -> Outlook:
+    """Return which targets a template is to leave because it is unhealthy there.
+
+    :param unhealthy: since when, by cluster, as far as that is still so.
+    :param generation: that of the template.
+    """
+    rules = spec.failover.application if spec.failover else None
+    if rules is None:
+        return Outlook()
+    due: list[Eviction] = []
+    waits: list[float] = []
+    for target in sorted(targets, key=lambda each: each.name):
+        if (since := unhealthy.get(target.name)) is None:
+            continue
+        passed = (now - datetime.fromisoformat(since)).total_seconds()
+        if (left := rules.decision_conditions.toleration_seconds - passed) > 0:
+            waits.append(left)
+            continue
+        said = f"it is unhealthy in cluster {target.name} since {since}"
+        eviction = begun(target, UNHEALTHY, said, rules, now)
+        due.append(eviction.model_copy(update={"template_generation": generation}))
     return Outlook(tuple(due), min(waits, default=None))
 
 
@@ -166,37 +198,50 @@ class Standing(NamedTuple):
     """Clusters that nothing evicts any more: better than none."""
 
 
+class Facts(NamedTuple):
+    """What decides whether an eviction goes on."""
+
+    clusters: Mapping[str, Cluster]
+    spec: PropagationSpec
+    generation: int
+    """Of the template."""
+    afresh: bool
+    """Somebody asked for the template to be placed afresh: where no taint evicts, it may return."""
+
+
 def standing(
-    evictions: Sequence[Eviction],
-    clusters: Mapping[str, Cluster],
-    spec: PropagationSpec,
-    holds: Callable[[str], bool | None],
-    now: datetime,
-    *,
-    afresh: bool = False,
+    evictions: Sequence[Eviction], facts: Facts, holds: Callable[[str], bool | None], now: datetime
 ) -> Standing:
     """Return which evictions go on: until the old copy is gone, and nothing would begin them again.
 
     :param holds: whether a cluster has a copy; None while it can't be asked.
-    :param afresh: somebody asked for the template to be placed afresh: where nothing evicts, it may return.
     """
     going: list[Eviction] = []
     lingering: set[str] = set()
     recallable: set[str] = set()
     for each in evictions:
         name = each.from_cluster
-        cluster = clusters.get(name)
+        cluster = facts.clusters.get(name)
         if cluster is None or cluster.metadata.deletion_timestamp:
             continue
-        caused, there = _evicts(cluster, spec, now), holds(name)
-        if (there is False and not (caused and _admits(cluster, spec))) or (afresh and not caused):
+        evicts, there = _evicts(cluster, facts.spec, now), holds(name)
+        unfit = evicts and _admits(cluster, facts.spec)
+        if facts.afresh and not evicts:
+            continue
+        if there is False and not unfit and not _failed(each, facts):
             continue
         going.append(each)
         if there:
             lingering.add(name)
-        if not caused:
+        if not evicts and not _failed(each, facts):
             recallable.add(name)
     return Standing(tuple(going), frozenset(lingering), frozenset(recallable))
+
+
+def _failed(eviction: Eviction, facts: Facts) -> bool:
+    """Whether a template is still the one that was unhealthy in a cluster."""
+    watched = facts.spec.failover is not None and facts.spec.failover.application is not None
+    return eviction.reason == UNHEALTHY and watched and eviction.template_generation == facts.generation
 
 
 def _evicts(cluster: Cluster, spec: PropagationSpec, now: datetime) -> bool:

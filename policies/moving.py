@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from policies.api.binding import Eviction, TargetCluster
-from policies.eviction import Standing
+from policies.eviction import UNHEALTHY, Standing
 from policies.placement import Decision, Present
 from policies.verdicts import Verdict
 
@@ -24,6 +24,8 @@ class Moving(NamedTuple):
     standing: Standing = Standing((), frozenset(), frozenset())
     due: Sequence[Eviction] = ()
     """Evictions that may begin now."""
+    unwell: Collection[str] = ()
+    """Clusters in which the template is unhealthy: none is left for another."""
 
 
 class Moved(NamedTuple):
@@ -42,6 +44,8 @@ def move(place: Place, present: Present, moving: Moving) -> Moved:
         if due.from_cluster not in _names(decision.clusters):
             continue
         without = _attempt(place, [*evictions, due], moving)
+        if without.verdict is None and _is_vain(due, without, moving):
+            continue
         if without.verdict is None:
             evictions.append(due)
             decision = _awaited(evictions, present, moving) or without
@@ -49,6 +53,11 @@ def move(place: Place, present: Present, moving: Moving) -> Moved:
             decision = decision._replace(verdict=_stuck(due, without.verdict))
     left = _names(decision.clusters)
     return Moved(decision, tuple(each for each in evictions if each.from_cluster not in left))
+
+
+def _is_vain(due: Eviction, without: Decision, moving: Moving) -> bool:
+    """Whether a template that is unhealthy would be so wherever it goes: then no cluster is at fault."""
+    return due.reason == UNHEALTHY and _names(without.clusters) <= set(moving.unwell)
 
 
 def _attempt(place: Place, evictions: Sequence[Eviction], moving: Moving) -> Decision:

@@ -49,6 +49,7 @@ def binding_status(
     stamp: Stamp,
 ) -> BindingStatus:
     """Return the status of a binding; equal inputs and an unchanged state give an equal status."""
+    results = _timed(results, before.clusters, stamp)
     scheduled: Status = "True" if placement.reason in _PLACED else "False"
     conditions = [
         condition(before.conditions, SCHEDULED, scheduled, placement, stamp),
@@ -64,6 +65,24 @@ def binding_status(
         conditions=conditions,
         clusters=sorted(results, key=lambda result: result.name),
     )
+
+
+def _timed(
+    results: Sequence[ClusterResult], before: Sequence[ClusterResult], stamp: Stamp
+) -> list[ClusterResult]:
+    """Say since when copies are unhealthy. While a copy is out of sight, its time goes on."""
+    since = {result.name: result.unhealthy_since for result in before}
+    times = {"Unhealthy": stamp.now, "Unknown": None}
+    return [
+        result.model_copy(
+            update={
+                "unhealthy_since": (since.get(result.name) or times[result.health])
+                if result.health in times
+                else None
+            }
+        )
+        for result in results
+    ]
 
 
 def _applied(spec: BindingSpec, results: Sequence[ClusterResult]) -> tuple[Status, Verdict]:

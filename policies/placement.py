@@ -284,7 +284,8 @@ def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     failover = spec.failover or Failover()
     later = {
         "spec.propagateDeps": spec.propagate_deps,
-        "spec.failover.application": failover.application,
         "spec.failover.cluster.statePreservation": failover.cluster and failover.cluster.state_preservation,
+        "spec.failover.application.statePreservation": failover.application
+        and failover.application.state_preservation,
     }
     return tuple(path for path, used in later.items() if used)

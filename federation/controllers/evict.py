@@ -23,7 +23,7 @@ from policies import workloads
 from policies.api.binding import BindingSpec, Eviction
 from policies.api.cluster import Cluster
 from policies.api.propagation import PropagationPolicy
-from policies.eviction import FAILED, REASONS, brake, grace_left, outlook, standing, stays
+from policies.eviction import FAILED, REASONS, Facts, brake, grace_left, outlook, standing, stays, unwell
 from policies.moving import Moving
 from policies.suspension import in_force
 from policies.verdicts import Verdict
@@ -34,7 +34,7 @@ class Evict:
 
     `health(cluster)` is None before the first probe; `again(ref)` has a template scheduled;
     `changed(cluster)` is called when more or less is held there; `holds(key)` says whether a copy is what it
-    is to be.
+    is to be, `released(ref)` whether a template is being released in steps.
     """
 
     def __init__(
@@ -46,9 +46,10 @@ class Evict:
         again: Callable[[Ref], None],
         changed: Callable[[str], None],
         holds: Callable[[Key], bool],
+        released: Callable[[Ref], bool],
     ) -> None:
         self._host, self._fleet, self._health = host, fleet, health
-        self._again, self._changed, self._holds = again, changed, holds
+        self._again, self._changed, self._holds, self._released = again, changed, holds, released
         self._pace, self._share = Pace(settings.rate), settings.brake
         self._next: dict[Ref, float] = {}
         self._held: dict[Ref, frozenset[str]] = {}
@@ -61,29 +62,27 @@ class Evict:
     ) -> Moving | None:
         """Return what of a template leaves clusters, or may begin to; None if nothing does."""
         self._next.pop(ref, None)
-        clusters = self._concerned(record)
+        clusters = self._concerned(record, policy)
         if policy is None or record is None or not clusters:
             self.forget(ref)
             return None
         now, before = datetime.now(UTC), record.spec
-        going = standing(
-            before.evictions,
-            clusters,
-            policy.spec,
-            lambda name: self._has(name, ref),
-            now,
-            afresh=before.rebalance_triggered_at is not None,
-        )
+        afresh = before.rebalance_triggered_at is not None
+        facts = Facts(clusters, policy.spec, template.generation, afresh)
+        going = standing(before.evictions, facts, lambda name: self._has(name, ref), now)
         self._look_after(ref, *(grace_left(each, now) for each in going.evictions))
         if finished(template) or template.deleting or in_force(policy.spec.suspension):
             self.forget(ref)
             return Moving(going)
+        unhealthy = self._unhealthy(ref, record)
         found = outlook(policy.spec, before.clusters, clusters, now)
-        if found.again is not None:
-            self._look_after(ref, found.again)
-        due = self._permitted(ref, found.due)
+        failing = unwell(policy.spec, before.clusters, unhealthy, template.generation, now)
+        self._look_after(ref, *(each.again for each in (found, failing) if each.again is not None))
+        tainted = {each.from_cluster for each in found.due}
+        failed = (each for each in failing.due if each.from_cluster not in tainted)
+        due = self._permitted(ref, [*found.due, *failed])
         lingering = {each.from_cluster for each in due if self._has(each.from_cluster, ref)}
-        return Moving(going._replace(lingering=going.lingering | lingering), due)
+        return Moving(going._replace(lingering=going.lingering | lingering), due, frozenset(unhealthy))
 
     def in_turn(
         self,
@@ -113,16 +112,28 @@ class Evict:
         self._pace.keep(ref, ())
         self._hold(ref, frozenset())
 
-    def _concerned(self, record: Record | None) -> Mapping[str, Cluster]:
+    def _concerned(self, record: Record | None, policy: PropagationPolicy | None) -> Mapping[str, Cluster]:
         """Return the clusters of a template if some of them may be left, now or later."""
-        if record is None:
+        if record is None or policy is None:
             return {}
         names = {target.name for target in record.spec.clusters}
         names |= {each.from_cluster for each in record.spec.evictions}
         found = ((name, self._host.clusters.get(("", name))) for name in names)
         clusters = {name: cluster for name, cluster in found if cluster is not None}
         marked = (taint.effect == "NoExecute" for each in clusters.values() for taint in each.spec.taints)
-        return clusters if record.spec.evictions or any(marked) else {}
+        watched = policy.spec.failover is not None and policy.spec.failover.application is not None
+        return clusters if watched or record.spec.evictions or any(marked) else {}
+
+    def _unhealthy(self, ref: Ref, record: Record) -> Mapping[str, str]:
+        """Return since when copies are unhealthy that are so now. A release tells of its own failures."""
+        if self._released(ref):
+            return {}
+        since = {each.name: each.unhealthy_since for each in record.binding.status.clusters}
+        return {
+            name: time
+            for name, time in since.items()
+            if time is not None and self._judged(Key(name, ref)) == "Unhealthy"
+        }
 
     def _look_after(self, ref: Ref, *seconds: float) -> None:
         """Look again then; what is over already brings nothing new by itself."""
@@ -198,7 +209,7 @@ class Evict:
             return None
         keys = [Key(target.name, ref) for target in record.spec.clusters]
         there = bool(keys) and all(self._holds(key) for key in keys)
-        healthy = there and all(self._healthy(key) for key in keys)
+        healthy = there and all(self._judged(key) == "Healthy" for key in keys)
         return stays(eviction, datetime.now(UTC), there=there, healthy=healthy)
 
     def purges(self, record: Record, cluster: str) -> bool:
@@ -207,11 +218,13 @@ class Evict:
             each.from_cluster == cluster and each.purge_mode == "Directly" for each in record.spec.evictions
         )
 
-    def _healthy(self, key: Key) -> bool:
-        copy = self._fleet.copy(key.cluster, key.ref)
+    def _judged(self, key: Key) -> workloads.Health:
+        """Return how a copy fares, as far as it can be seen now."""
+        member, copy = self._fleet.get(key.cluster), self._fleet.copy(key.cluster, key.ref)
+        if member is None or not member.available or copy is None:
+            return "Unknown"
         resource = key.ref.resource
-        workload = workloads.of(resource.group, resource.kind)
-        return copy is not None and workload.health(copy.live) == "Healthy"
+        return workloads.of(resource.group, resource.kind).health(copy.live)
 
     def _has(self, cluster: str, ref: Ref) -> bool | None:
         """Whether a cluster has a copy, as far as is known; None if it has long been out of reach."""

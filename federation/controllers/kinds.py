@@ -98,6 +98,12 @@ class Record:
     def targets(self, cluster: str) -> bool:
         return any(target.name == cluster for target in self.spec.clusters)
 
+    @property
+    def moves(self) -> bool:
+        """Whether the template is being moved, or is unhealthy somewhere, so that it may be."""
+        unhealthy = any(result.unhealthy_since for result in self.binding.status.clusters)
+        return unhealthy or bool(self.spec.evictions)
+
     def leaves(self, cluster: str) -> bool:
         """Whether the template is being moved away from a cluster, which may hold an old copy."""
         return any(eviction.from_cluster == cluster for eviction in self.spec.evictions)

@@ -77,6 +77,8 @@ class Eviction(Model):
     """How long a graceful eviction waits at most."""
     creation_timestamp: Timestamp = ""
     """When the eviction began."""
+    template_generation: int | None = None
+    """Of what failed by itself, the generation of the template then: with another one it may come back."""
 
 
 class BindingSpec(Model):
@@ -123,6 +125,8 @@ class ClusterResult(Model):
     """Why it does not, as a sentence with the remedy."""
     health: Literal["Healthy", "Progressing", "Unhealthy", "Unknown"] = "Unknown"
     """How the copy fares."""
+    unhealthy_since: Timestamp | None = None
+    """Since when it is Unhealthy, as far as could be seen."""
     replicas: int | None = None
     """How many replicas the cluster reports."""
     ready: int | None = None

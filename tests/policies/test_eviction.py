@@ -16,12 +16,15 @@ from policies.api.meta import Manifest, Taint
 from policies.eviction import (
     DRAIN_TAINT,
     NOT_READY_TAINT,
+    UNHEALTHY,
     UNREACHABLE_TAINT,
+    Facts,
     Standing,
     brake,
     outlook,
     standing,
     stays,
+    unwell,
 )
 from policies.failed_taints import tainted
 from tests.policies.examples import cluster, pp, targets
@@ -184,10 +187,17 @@ def test_the_old_copy_goes_as_the_purge_mode_says(
 
 
 def stand(
-    holds: bool | None, *taints: Manifest, leaving: bool = False, afresh: bool = False, **spec: Any
+    holds: bool | None,
+    *taints: Manifest,
+    of: Eviction | None = None,
+    leaving: bool = False,
+    afresh: bool = False,
+    generation: int = 1,
+    **spec: Any,
 ) -> Standing:
     m1: Cluster = cluster("m1", leaving=leaving, taints=list(taints))
-    return standing([eviction()], {"m1": m1}, pp("p", **spec).spec, lambda _: holds, NOW, afresh=afresh)
+    facts = Facts({"m1": m1}, pp("p", **spec).spec, generation, afresh)
+    return standing([of or eviction()], facts, lambda _: holds, NOW)
 
 
 def test_an_eviction_goes_on_until_the_old_copy_is_known_to_be_gone() -> None:
@@ -209,6 +219,39 @@ def test_where_nothing_evicts_any_more_a_template_returns_only_when_asked_to() -
     assert len(stand(True).evictions) == 1
     assert stand(True, afresh=True).evictions == ()
     assert len(stand(True, taint(DRAIN_TAINT), afresh=True).evictions) == 1
+
+
+# Workloads that fare badly by themselves
+
+WATCHED: Manifest = {"failover": {"application": {"decisionConditions": {"tolerationSeconds": 60}}}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "since", "expected"),
+    [
+        (WATCHED, 60, UNHEALTHY),
+        (WATCHED, 59, 1.0),
+        (WATCHED, None, None),
+        ({}, 9999, None),
+        (FAILOVER, 9999, None),
+    ],
+)
+def test_a_workload_leaves_where_it_is_unhealthy_for_longer_than_is_tolerated(
+    spec: Manifest, since: int | None, expected: object
+) -> None:
+    unhealthy = {} if since is None else {"m1": ago(since)}
+    found = unwell(pp("p", **spec).spec, targets(m1=2, m2=1), unhealthy, 7, NOW)
+    assert (found.due[0].reason if found.due else found.again) == expected
+    assert [each.template_generation for each in found.due] == [7] * len(found.due)
+
+
+def test_it_returns_with_another_template_or_when_asked_to_and_never_just_because_others_fail() -> None:
+    failed = eviction().model_copy(update={"reason": UNHEALTHY, "template_generation": 1})
+    gone = stand(False, of=failed, **WATCHED)
+    assert (len(gone.evictions), gone.recallable) == (1, frozenset())
+    assert stand(False, of=failed, generation=2, **WATCHED).evictions == ()
+    assert stand(False, of=failed, afresh=True, **WATCHED).evictions == ()
+    assert stand(False, of=failed).evictions == ()
 
 
 @pytest.mark.parametrize(

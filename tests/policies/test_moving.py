@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.api.binding import BindingSpec, Eviction, ResourceReference
-from policies.eviction import Standing
+from policies.eviction import UNHEALTHY, Standing
 from policies.filters import Clusters
 from policies.moving import Moving
 from policies.placement import Present, Workload
@@ -115,6 +115,15 @@ def test_a_cluster_that_can_not_be_asked_is_not_waited_for() -> None:
     due = Moving(due=[eviction("m1", "Directly")])
     placed, left, _ = moved({"m1": 6}, due, ONE)
     assert (placed, left) == ({"m2": 6}, ["m1"])
+
+
+def test_a_workload_that_is_unhealthy_everywhere_stays() -> None:
+    sick = [eviction(name).model_copy(update={"reason": UNHEALTHY}) for name in ("m1", "m2")]
+    both = Moving(due=sick, unwell=["m1", "m2"])
+    two = Clusters(clusters("m1", "m2"))
+    assert moved({"m1": 3, "m2": 3}, both, DIVIDED, among=two)[:2] == ({"m1": 3, "m2": 3}, [])
+    one = Moving(due=sick[:1], unwell=["m1"])
+    assert moved({"m1": 3, "m2": 3}, one, DIVIDED, among=two)[:2] == ({"m2": 6}, ["m1"])
 
 
 @given(

@@ -336,11 +336,14 @@ def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
     used = pp(
         "p",
         propagateDeps=True,
-        failover={"cluster": {}, "application": {}},
+        failover={
+            "cluster": {},
+            "application": {"purgeMode": "Directly", "statePreservation": {"rules": []}},
+        },
     )
     assert unsupported_fields(used.spec) == (
         "spec.propagateDeps",
-        "spec.failover.application",
+        "spec.failover.application.statePreservation",
     )
     assert unsupported_fields(pp("p").spec) == ()
 
