@@ -12,7 +12,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from policies.api.binding import TargetCluster
-from policies.api.failover import Failover
 from policies.api.propagation import Placement, PropagationSpec, ReplicaScheduling
 from policies.division import divide_by_tiers, webster
 from policies.filters import Clusters, Fit, Term
@@ -281,11 +280,7 @@ def _aggregated(scheduling: ReplicaScheduling) -> bool:
 
 def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     """Return the paths of all fields a policy uses that nothing acts on yet."""
-    failover = spec.failover or Failover()
     later = {
         "spec.propagateDeps": spec.propagate_deps,
-        "spec.failover.cluster.statePreservation": failover.cluster and failover.cluster.state_preservation,
-        "spec.failover.application.statePreservation": failover.application
-        and failover.application.state_preservation,
     }
     return tuple(path for path, used in later.items() if used)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from policies import workloads
@@ -57,6 +58,7 @@ def render(
     completions: int | None = None,
     overrides: Sequence[Override] = (),
     scaled_there: bool = False,
+    labels: Mapping[str, str] = MappingProxyType({}),
 ) -> Rendered | OverrideFailed:
     """Return the manifest for the clusters that get these replicas and overrides, or which rule failed.
 
@@ -64,6 +66,7 @@ def render(
     :param replicas: for workloads that have them; None leaves the template's.
     :param completions: of a divided Job; None leaves the template's.
     :param scaled_there: the replicas are the clusters' own: the manifest does not speak of them.
+    :param labels: to have besides the template's.
     """
     manifest = pruned
     if replicas is not None:
@@ -71,6 +74,9 @@ def render(
         manifest = workload.with_replicas(manifest, replicas)
     if completions is not None:
         manifest = manifest | {"spec": manifest["spec"] | {"completions": completions}}
+    if labels:
+        metadata = manifest["metadata"]
+        manifest = manifest | {"metadata": metadata | {"labels": {**metadata.get("labels", {}), **labels}}}
     overridden = override(manifest, overrides)
     if isinstance(overridden, OverrideFailed):
         return overridden

@@ -14,6 +14,7 @@ from policies.eviction import Standing
 from policies.filters import Clusters
 from policies.moving import Moved, Moving, move
 from policies.placement import Decision, Present, Workload, completions, hold, place, unsupported_fields
+from policies.preservation import labels
 from policies.verdicts import Verdict
 
 
@@ -66,8 +67,14 @@ def _wish(
     placement = policy.spec.placement
     decision, evictions = _placed(workload, policy, clusters, present, moving)
     shares = completions(total, placement, decision.clusters, workload.uid)
+    left = (*before.evictions, *evictions)
     targets = [
-        TargetCluster(name=target.name, replicas=target.replicas, completions=shares.get(target.name))
+        TargetCluster(
+            name=target.name,
+            replicas=target.replicas,
+            completions=shares.get(target.name),
+            preserved_labels=labels(target.name, len(decision.clusters), before.clusters, left),
+        )
         for target in decision.clusters
     ]
     spec = BindingSpec(

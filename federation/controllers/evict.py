@@ -22,9 +22,22 @@ from federation.settings import Evictions
 from policies import workloads
 from policies.api.binding import BindingSpec, Eviction
 from policies.api.cluster import Cluster
+from policies.api.failover import Failover
 from policies.api.propagation import PropagationPolicy
-from policies.eviction import FAILED, REASONS, Facts, brake, grace_left, outlook, standing, stays, unwell
+from policies.eviction import (
+    FAILED,
+    REASONS,
+    UNHEALTHY,
+    Facts,
+    brake,
+    grace_left,
+    outlook,
+    standing,
+    stays,
+    unwell,
+)
 from policies.moving import Moving
+from policies.preservation import preserved
 from policies.suspension import in_force
 from policies.verdicts import Verdict
 
@@ -80,7 +93,8 @@ class Evict:
         self._look_after(ref, *(each.again for each in (found, failing) if each.again is not None))
         tainted = {each.from_cluster for each in found.due}
         failed = (each for each in failing.due if each.from_cluster not in tainted)
-        due = self._permitted(ref, [*found.due, *failed])
+        wished = [self._remembering(ref, each, record, policy) for each in (*found.due, *failed)]
+        due = self._permitted(ref, wished)
         lingering = {each.from_cluster for each in due if self._has(each.from_cluster, ref)}
         return Moving(going._replace(lingering=going.lingering | lingering), due, frozenset(unhealthy))
 
@@ -140,6 +154,18 @@ class Evict:
         for each in seconds:
             if each > 0:
                 self._next[ref] = min(each, self._next.get(ref, each))
+
+    def _remembering(
+        self, ref: Ref, eviction: Eviction, record: Record, policy: PropagationPolicy
+    ) -> Eviction:
+        """Return the record of an eviction with what is to be known of the state of the old copy."""
+        name, failover = eviction.from_cluster, policy.spec.failover or Failover()
+        rules = failover.application if eviction.reason == UNHEALTHY else failover.cluster
+        copy = self._fleet.copy(name, ref)
+        told = next((each.status for each in record.binding.status.clusters if each.name == name), None)
+        status = copy.live.get("status") if copy is not None else told  # what is on record, out of reach
+        labels = preserved(rules, record.spec.clusters, status or {})
+        return eviction.model_copy(update={"preserved_labels": labels}) if labels else eviction
 
     # What may begin
 

@@ -34,6 +34,8 @@ class _Key(NamedTuple):
     replicas: int | None
     scaled_there: bool
     completions: int | None
+    labels: tuple[tuple[str, str], ...]
+    """Preserved of the copy whose place it took."""
     overrides: tuple[Override, ...]
     past: tuple[Override, ...]
     """The override rules of that revision."""
@@ -73,6 +75,7 @@ class Renderer:
             None if scaled_there else _replicas(target, may),
             scaled_there,
             target.completions,
+            tuple(sorted(target.preserved_labels.items())),
             overrides,
             self._overrides(ref, template, cluster, revision.overrides) if revision else (),
         )
@@ -110,6 +113,7 @@ class Renderer:
                 completions=key.completions,
                 overrides=key.overrides,
                 scaled_there=key.scaled_there,
+                labels=dict(key.labels),
             )
             if revision is not None and isinstance(rendered, Rendered):
                 past = render(with_content(pruned, revision.content), overrides=key.past)

@@ -58,6 +58,8 @@ class TargetCluster(Model):
     """How many replicas run there. Absent for kinds without replicas."""
     completions: Count | None = None
     """The cluster's share of the completions of a divided Job."""
+    preserved_labels: dict[str, str] = {}
+    """What its copy is told of the state of the one whose place it took, as labels."""
 
 
 class Eviction(Model):
@@ -79,6 +81,8 @@ class Eviction(Model):
     """When the eviction began."""
     template_generation: int | None = None
     """Of what failed by itself, the generation of the template then: with another one it may come back."""
+    preserved_labels: dict[str, str] = {}
+    """What the new copy is told of the state of the old one, as labels."""
 
 
 class BindingSpec(Model):

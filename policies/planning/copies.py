@@ -109,7 +109,8 @@ class Renderer:
     def __init__(self, yaml: Format) -> None:
         self._yaml = yaml
         self._rendered: dict[
-            tuple[int, int | None, int | None, tuple[Override, ...]], Rendered | OverrideFailed
+            tuple[int, int | None, int | None, tuple[tuple[str, str], ...], tuple[Override, ...]],
+            Rendered | OverrideFailed,
         ] = {}
         self._templates: list[Template] = []  # so that no other has the id of one
 
@@ -132,13 +133,15 @@ class Renderer:
             if (cluster := world.clusters.by_name.get(target.name)) is None:
                 continue
             overrides = tuple(rule for rule in rules if rule.targets(cluster))
-            key = id(template), target.replicas, target.completions, overrides
+            labels = tuple(sorted(target.preserved_labels.items()))
+            key = id(template), target.replicas, target.completions, labels, overrides
             if key not in self._rendered:
                 self._rendered[key] = render(
                     template.manifest,
                     replicas=target.replicas,
                     completions=target.completions,
                     overrides=overrides,
+                    labels=target.preserved_labels,
                 )
             copies[target.name] = self._rendered[key]
         return copies

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from policies.api.failover import Failover
 from policies.api.propagation import ClusterAffinity, Placement, PropagationPolicy, ReplicaScheduling
 from policies.placement import unsupported_fields
+from policies.preservation import steps
 from policies.validation import selection, syntax
-from policies.validation.findings import Advice, Finding
+from policies.validation.findings import Advice, Denial, Finding
 
 
 def check(policy: PropagationPolicy, clusters: Collection[str] | None) -> Iterator[Finding]:
@@ -106,3 +107,9 @@ def _failover(field: str, failover: Failover) -> Iterator[Finding]:
         for i, rule in enumerate(preserved):
             at = f"{field}.{name}.statePreservation.rules[{i}].aliasLabelName"
             yield from syntax.label_key(at, rule.alias_label_name)
+            if steps(rule.json_path) is None:
+                yield Denial(
+                    f"{field}.{name}.statePreservation.rules[{i}].jsonPath",
+                    f"{rule.json_path!r} is no path to one value",
+                    "write it as keys and indices inside of .status, such as {.jobStatus.ids[0]}",
+                )

@@ -14,9 +14,11 @@ from federation.settings import Evictions
 from policies.api.meta import Manifest
 from tests.federated import (
     A_CONFIGMAP,
+    A_DEPLOYMENT,
     BINDINGS,
     CLUSTERS,
     CONFIGMAPS,
+    DEPLOYMENTS,
     GROUP,
     POLICIES,
     USER,
@@ -25,6 +27,7 @@ from tests.federated import (
     all_ready,
     condition,
     configmap,
+    deployment,
     federated,
     policy,
     reason,
@@ -249,3 +252,23 @@ async def typed(fleet: Any, *words: str, code: int = 0) -> str:
     result = await asyncio.to_thread(CliRunner().invoke, app, line)
     assert result.exit_code == code, result.output
     return result.stdout
+
+
+@pytest.mark.soak
+async def test_the_new_copy_is_told_of_the_state_of_the_old_one(atoll: Federated, shop: str) -> None:
+    rules = [{"aliasLabelName": "example.com/before", "jsonPath": "{.replicas}"}]
+    failover = {"cluster": {"purgeMode": "Directly", "statePreservation": {"rules": rules}}}
+    await atoll.host.apply(POLICIES, policy("all", shop, A_DEPLOYMENT, placement=ONE, failover=failover))
+    await atoll.host.apply(DEPLOYMENTS, deployment("web", shop, replicas=2))
+    m1 = atoll.members["m1"]
+    await m1.until(DEPLOYMENTS, "web", shop, bool)
+    status = {"status": {"replicas": 2, "observedGeneration": 1}}
+    await m1.api.patch(DEPLOYMENTS, "web", shop, status, subresource="status", manager=USER)
+    await atoll.host.until(DEPLOYMENTS, "web", shop, lambda d: d and d["status"].get("replicas") == 2)
+    await taint(atoll, "m1", MAINTENANCE)
+    await m1.until(DEPLOYMENTS, "web", shop, lambda d: d and "deletionTimestamp" in d["metadata"])
+    done = {"metadata": {"finalizers": None}}  # what the garbage collector does when the pods are gone
+    await m1.api.patch(DEPLOYMENTS, "web", shop, done, manager=USER)
+    copy = await atoll.members["m2"].until(DEPLOYMENTS, "web", shop, bool)
+    assert copy["metadata"]["labels"]["example.com/before"] == "2"
+    await atoll.host.until(BINDINGS, "web.deployments.apps", shop, lambda b: not left(b))

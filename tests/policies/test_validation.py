@@ -138,6 +138,15 @@ DENIED = {
         ),
         "spec.failover.cluster.statePreservation.rules[0].aliasLabelName",
     ),
+    "a path to state that leads to many values": (
+        PP,
+        propagation(
+            failover={
+                "cluster": {"statePreservation": {"rules": [{"aliasLabelName": "a", "jsonPath": "{.a[*]}"}]}}
+            }
+        ),
+        "spec.failover.cluster.statePreservation.rules[0].jsonPath",
+    ),
     "a pointer without a root": (OP, patched("spec/replicas"), f"{OVERRIDERS}.plaintext[0].path"),
     "a pointer with a stray tilde": (OP, patched("/spec/~2"), f"{OVERRIDERS}.plaintext[0].path"),
     "an operation without a value": (

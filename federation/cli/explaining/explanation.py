@@ -164,7 +164,12 @@ def _overrides(known: Known, cluster: Cluster, target: TargetCluster) -> tuple[A
     template, ref = known.template, known.ref
     policies = known.host.overrides(ref.namespace)
     rules = overrides_for(subject_of(ref, template.labels), cluster, policies, _YAML)
-    plain = render(orjson.loads(template.manifest), replicas=target.replicas, completions=target.completions)
+    plain = render(
+        orjson.loads(template.manifest),
+        replicas=target.replicas,
+        completions=target.completions,
+        labels=target.preserved_labels,
+    )
     assert isinstance(plain, Rendered)  # only rules fail
     return tuple(_applied(step) for step in steps(plain.manifest, rules))
 
