@@ -16,6 +16,7 @@ from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.capacity import Capacities
 from federation.controllers.clusters import Clusters
+from federation.controllers.endings import Endings
 from federation.controllers.evict import Evict
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.held import Held
@@ -97,9 +98,16 @@ class Federation:
         )
         kept, writer = Kept(self._held.changed), Writer(api, host_id)
         self._held.tell(self.evict.verdict, self._scheduling.withdraw.brake.verdict, kept.verdict)
-        self._gate = Gate(self.host, self.fleet)
+        self._gate, self._endings = Gate(self.host, self.fleet), Endings(self.host, self.fleet)
         self._applying = Apply(
-            self.host, self.fleet, self._scheduling, writer, kept, self._gate, self.applies.look
+            self.host,
+            self.fleet,
+            self._scheduling,
+            writer,
+            kept,
+            self._gate,
+            self._endings,
+            self.applies.look,
         )
         told = self._told(Events(api, "atoll", settings.identity))
         releasing = Release(
@@ -110,6 +118,7 @@ class Federation:
             self.fleet,
             self._scheduling,
             self._applying,
+            self._endings,
             queued=self._queued,
             running=self.applies.running,
             released=self._released,
@@ -265,6 +274,7 @@ class Federation:
     # What the members say
 
     def copy_changed(self, cluster: str, ref: Ref) -> None:
+        self._endings.note(cluster, ref)
         self.applies.look(Key(cluster, ref))
         if (record := self.host.binding(ref)) is not None and (record.deleting or record.moves):
             self.schedule.queue.add(ref)

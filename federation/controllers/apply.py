@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from federation.controllers.contest import Contest, contested
+from federation.controllers.endings import Endings
 from federation.controllers.gate import Gate
 from federation.controllers.host import Host
 from federation.controllers.kept import Kept
@@ -27,6 +28,7 @@ from policies.api.cluster import Cluster
 from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
+from policies.workloads.ending import FINISHED
 
 REFUSED_RECHECK = 60.0
 """Seconds until an object that is not ours is looked at again."""
@@ -71,9 +73,11 @@ class Apply:
         writer: Writer,
         kept: Kept,
         gate: Gate,
+        endings: Endings,
         again: Callable[[Key], None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._writer = host, fleet, schedule, writer
+        self._endings = endings
         self._gate, self._wanted = gate, Wanted(host, gate, fleet)
         self._contest, self._again = Contest(), again
         self._refusals: dict[Key, tuple[_Attempt, float]] = {}
@@ -179,6 +183,9 @@ class Apply:
         template = self._schedule.decided(key.ref)
         if template is None or template.deleting or self._host.policy_of(record) is None:
             return None  # schedule has yet to see what is there now, and brings this key back
+        if copy is None and (why := self._endings.prevents(key, template, record)) is not None:
+            self.outcomes[key] = Outcome("", why.reason == FINISHED, why)
+            return None
         rendered = self._wanted(key, template, record, cluster)
         if suspended is not None:
             standing = self._suspended(key, template, record, copy, rendered)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from federation.controllers.apply import Apply, Outcome
+from federation.controllers.endings import Endings
 from federation.controllers.host import Host
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Record, Template
@@ -24,6 +26,7 @@ from policies import workloads
 from policies.api.binding import ClusterResult
 from policies.observation import SUSPENDED, Stamp, binding_status
 from policies.verdicts import Verdict
+from policies.workloads import ending
 
 FIELD_MANAGER = "atoll-status"
 DISTANCE = 1.0
@@ -47,6 +50,7 @@ class Observe:
         fleet: Fleet,
         schedule: Schedule,
         apply: Apply,
+        endings: Endings,
         queued: Callable[[Ref], bool],
         running: Callable[[Ref], bool],
         released: Callable[[Ref], bool],
@@ -54,7 +58,7 @@ class Observe:
     ) -> None:
         self._host, self._fleet, self._schedule, self._apply = host, fleet, schedule, apply
         self._queued, self._running, self._reported = queued, running, reported
-        self._released = released
+        self._endings, self._released = endings, released
         self._written: dict[Ref, float] = {}
         self._waiting: dict[Ref, float] = {}
 
@@ -63,6 +67,7 @@ class Observe:
         if record is None:
             self._written.pop(ref, None)
             self._waiting.pop(ref, None)
+            self._endings.forget(ref)
             return None
         if self._queued(ref):
             return None  # whoever takes it from the queue brings this key back
@@ -111,23 +116,15 @@ class Observe:
         return [name for name, outcome in outcomes.items() if _is_suspended(outcome)]
 
     def _result(self, ref: Ref, cluster: str, record: Record) -> ClusterResult:
-        """Say how the copy in one cluster stands; a cluster out of reach keeps its last numbers."""
-        outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
-        verdict = outcome.verdict or Verdict("", "")
+        """Say how the copy in one cluster stands."""
         member, copy = self._fleet.get(cluster), self._fleet.copy(cluster, ref)
         if member is None or not member.available or copy is None:
-            last = next((r for r in record.binding.status.clusters if r.name == cluster), None)
-            last = last or ClusterResult(name=cluster)
-            return last.model_copy(
-                update={
-                    "applied": outcome.applied and copy is not None,
-                    "reason": verdict.reason,
-                    "message": verdict.message,
-                    "health": "Unknown",
-                }
-            )
-        workload = workloads.of(ref.resource.group, ref.resource.kind)
-        whole = workloads.is_whole(ref.resource.group, ref.resource.kind)
+            return self._unseen(ref, cluster, record, there=copy is not None)
+        outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
+        verdict = outcome.verdict or Verdict("", "")
+        group, kind = ref.resource.group, ref.resource.kind
+        workload = workloads.of(group, kind)
+        told = workloads.is_whole(group, kind) or ending.ended(group, kind, copy.live)
         return ClusterResult(
             name=cluster,
             digest=copy.copy.digest,
@@ -137,14 +134,33 @@ class Observe:
             health=workload.health(copy.live),
             replicas=workload.replicas(copy.live),
             ready=workload.ready(copy.live),
-            status=(copy.live["status"] or None) if whole else None,
+            status=(copy.live["status"] or None) if told else None,
+            template_uid=record.spec.resource.uid if ending.may_end(group, kind) else "",
         )
+
+    def _unseen(self, ref: Ref, cluster: str, record: Record, *, there: bool) -> ClusterResult:
+        """Say how a copy stands that is gone or out of reach: it keeps its last numbers, and its end."""
+        outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
+        verdict = outcome.verdict or Verdict("", "")
+        over = verdict.reason == ending.FINISHED
+        last = next((r for r in record.binding.status.clusters if r.name == cluster), None)
+        said: dict[str, Any] = {
+            "applied": outcome.applied and (there or over),
+            "reason": verdict.reason,
+            "message": verdict.message,
+            "health": "Healthy" if over else "Unknown",
+        }
+        if (end := self._endings.last_seen(Key(cluster, ref), record)) is not None:
+            workload = workloads.of(ref.resource.group, ref.resource.kind)
+            said |= {"health": workload.health(end), "ready": workload.ready(end), "status": end["status"]}
+            said["template_uid"] = record.spec.resource.uid
+        return (last or ClusterResult(name=cluster)).model_copy(update=said)
 
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
         if template is None or template.deleting or record.spec.policy is None or record.deleting:
             return False
         workload = workloads.of(ref.resource.group, ref.resource.kind)
-        copies = {target.name: self._copy(ref, target.name) for target in record.spec.clusters}
+        copies = {target.name: self._copy(ref, target.name, record) for target in record.spec.clusters}
         unheard = {name for name, copy in copies.items() if copy.live is None and not copy.reachable}
         if unheard & _held(record):
             return False  # out of reach since this process began: the numbers it had are in the status only
@@ -161,13 +177,14 @@ class Observe:
             self._host.observe_template(ref, answer)
         return True
 
-    def _copy(self, ref: Ref, cluster: str) -> workloads.Copy:
+    def _copy(self, ref: Ref, cluster: str, record: Record) -> workloads.Copy:
         member, copy = self._fleet.get(cluster), self._fleet.copy(cluster, ref)
         outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
+        end = self._endings.last_seen(Key(cluster, ref), record)
         return workloads.Copy(
-            live=copy.live if copy else None,
+            live=copy.live if copy else end,
             current=outcome.applied and outcome.present,
-            reachable=member is not None and member.available,
+            reachable=end is not None or (member is not None and member.available),
         )
 
 

@@ -136,7 +136,10 @@ class ClusterResult(Model):
     ready: int | None = None
     """How many of them are ready."""
     status: dict[str, Any] | None = None
-    """The status of the copy, for kinds that Atoll does not sum up."""
+    """The status of the copy, for kinds that Atoll does not sum up, and of a Job or Pod that has ended."""
+    template_uid: str = ""
+    """The UID of the template whose copy was seen there. Only for Jobs and Pods that end: what has ended, or
+    may have, is not started again for the same template."""
 
 
 class BindingStatus(Model):

@@ -53,9 +53,13 @@ def ready(projected: Manifest) -> int | None:
     return value
 
 
+def ended(projected: Manifest) -> bool:
+    return _is(projected, "Complete") or _is(projected, "Failed")
+
+
 def roll_up(copies: Copies, *, generation: int, previous: Manifest, now: str) -> Manifest | None:
     """Complete once every copy is; Failed as soon as one is, naming the clusters; then final."""
-    if _is({"status": previous}, "Complete") or _is({"status": previous}, "Failed"):
+    if ended({"status": previous}):
         return previous
     lives = {name: copy.live for name, copy in copies.items() if copy.live and copy.live["status"]}
     if not lives:

@@ -14,7 +14,7 @@ from policies.workloads.replicated import observed_generation
 from policies.workloads.whole import ready, replicas, with_replicas
 from policies.workloads.workload import Copies, Copy, Health
 
-__all__ = ["ended", "health", "project", "ready", "replicas", "roll_up", "with_replicas"]
+__all__ = ["ended", "ends", "health", "project", "ready", "replicas", "roll_up", "with_replicas"]
 
 _RANK = {"Failed": 0, "Unknown": 1, "Pending": 2, "Running": 3, "Succeeded": 4}
 """The phases, the worst first."""
@@ -39,11 +39,14 @@ def project(live: Manifest) -> Manifest:
     }
 
 
+def ends(spec: Manifest) -> bool:
+    """Whether it is to run to an end, and not always."""
+    return bool(spec.get("restartPolicy", "Always") != "Always")
+
+
 def ended(projected: Manifest) -> bool:
     """Whether it has run its course: one that is to run always and was evicted has not."""
-    if projected["spec"]["restartPolicy"] == "Always":
-        return False
-    return projected["status"].get("phase") in _OVER
+    return ends(projected["spec"]) and projected["status"].get("phase") in _OVER
 
 
 def health(projected: Manifest) -> Health:
