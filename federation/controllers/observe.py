@@ -159,6 +159,8 @@ class Observe:
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
         if template is None or template.deleting or record.spec.policy is None or record.deleting:
             return False
+        if template.uid != record.spec.resource.uid:
+            return False  # what is known is of an earlier one of its name
         workload = workloads.of(ref.resource.group, ref.resource.kind)
         copies = {target.name: self._copy(ref, target.name, record) for target in record.spec.clusters}
         unheard = {name for name, copy in copies.items() if copy.live is None and not copy.reachable}

@@ -15,7 +15,7 @@ from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
 from federation.controllers.peers import Peers
 from federation.controllers.references import owner, reference
-from federation.controllers.withdraw import Withdraw
+from federation.controllers.withdraw import Withdraw, outlived
 from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
@@ -64,7 +64,9 @@ class Schedule:
     async def __call__(self, ref: Ref) -> float | None:
         template, record = self._host.template(ref), self._host.binding(ref)
         again = None
-        if record is not None and (record.deleting or template is None):
+        if record is not None and (
+            record.deleting or template is None or outlived(ref, record, template.uid)
+        ):
             self._decided.pop(ref, None)
             self._forget(ref)
             again = await self.withdraw(ref, record)

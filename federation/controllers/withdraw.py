@@ -18,6 +18,7 @@ from federation.members.fleet import Fleet
 from federation.resources import NAMESPACES
 from policies.copies import FIELD_MANAGER, FINALIZER
 from policies.verdicts import Verdict
+from policies.workloads import ending
 
 ABSENCE_GRACE = 1.0
 """Seconds to wait for the garbage collector's recorded deletion before inferring one."""
@@ -62,7 +63,7 @@ class Withdraw:
         self.brake.present(ref)
         if FINALIZER not in record.finalizers:
             return
-        if not self.gone(ref, record) and await self._template_gone(ref):
+        if not self.gone(ref, record) and await self._template_gone(ref, record):
             self._gone[ref] = record.binding.metadata.uid
         if self.gone(ref, record) and self._copies_remain(ref, record):
             self._verdicts[ref] = _DELETING
@@ -92,9 +93,9 @@ class Withdraw:
                 return True
         return False
 
-    async def _template_gone(self, ref: Ref) -> bool:
+    async def _template_gone(self, ref: Ref, record: Record) -> bool:
         """Ask the host's API server itself: a template is gone when it says 404, or that it is being deleted,
-        or its namespace with all that is in it.
+        or its namespace with all that is in it, or that it is another one which is to run.
 
         A kind that is no longer served is no answer: NotServed is raised.
         """
@@ -102,7 +103,9 @@ class Withdraw:
             live = await self._host.api.get(ref.resource, ref.name, ref.namespace, metadata_only=True)
         except NotFound:
             return True
-        return "deletionTimestamp" in live["metadata"] or await self._namespace_goes(ref.namespace)
+        if "deletionTimestamp" in live["metadata"] or outlived(ref, record, live["metadata"]["uid"]):
+            return True
+        return await self._namespace_goes(ref.namespace)
 
     async def _namespace_goes(self, namespace: str) -> bool:
         if not namespace:
@@ -127,7 +130,7 @@ class Withdraw:
         waited = self.brake.absent(ref, tuple(target.name for target in record.spec.clusters))
         if waited < ABSENCE_GRACE:
             return ABSENCE_GRACE - waited
-        if not await self._template_gone(ref):
+        if not await self._template_gone(ref, record):
             return ABSENCE_GRACE
         if (cluster := self.brake.holds(ref)) is not None:
             self._verdicts[ref] = _held(cluster)
@@ -137,6 +140,16 @@ class Withdraw:
         with suppress(NotFound):
             await self._host.api.delete(resource, name, namespace, uid=record.binding.metadata.uid)
         return None
+
+
+def outlived(ref: Ref, record: Record, uid: str) -> bool:
+    """Whether a binding is of an earlier template than that with this UID, whose copies won't do for it.
+
+    Those of most kinds do, as they are brought to what the template says. A Job or Pod runs once, and what
+    is left of the earlier one has run, or can't be changed.
+    """
+    another = bool(record.owners) and uid not in record.owners
+    return another and ending.may_end(ref.resource.group, ref.resource.kind)
 
 
 _DELETING = Verdict("Deleting", "the copies in the members are being removed")

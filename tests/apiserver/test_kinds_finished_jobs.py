@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from federation.kube.resources import Manifest, Resource
 from tests.federated import (
     BINDINGS,
     NAMESPACES,
     POLICIES,
+    Cluster,
     Federated,
-    Manifest,
-    Resource,
     absent,
     condition,
     eventually,
@@ -56,6 +56,18 @@ async def ends(running: Federated, member: str, namespace: str, end: str = "Comp
 async def goes(running: Federated, member: str, namespace: str) -> None:
     """Play the controller that deletes what has ended."""
     await running.members[member].delete(JOBS, "once", namespace)
+
+
+async def another(member: Cluster, namespace: str, uid: str) -> None:
+    """Wait until a member has a copy that is not the one with this UID."""
+    await member.until(JOBS, "once", namespace, lambda j: j and j["metadata"]["uid"] != uid)
+
+
+async def finished(running: Federated, namespace: str, cluster: str) -> None:
+    """Wait until the binding says of a Pod that it has run."""
+    await running.host.until(
+        BINDINGS, "once.pods", namespace, lambda b: result(b, cluster).get("reason") == "Finished"
+    )
 
 
 def result(binding: Manifest | None, cluster: str) -> dict[str, Any]:
@@ -125,8 +137,7 @@ async def test_a_job_that_went_before_its_end_is_made_again(running: Federated, 
     first = await running.members["m1"].until(JOBS, "once", started, bool)
     await recorded(running, started, "m1", "m2")
     await goes(running, "m1", started)
-    uid = first["metadata"]["uid"]
-    await running.members["m1"].until(JOBS, "once", started, lambda j: j and j["metadata"]["uid"] != uid)
+    await another(running.members["m1"], started, first["metadata"]["uid"])
 
 
 @pytest.mark.soak
@@ -190,6 +201,27 @@ async def test_another_job_of_the_name_runs_anew(running: Federated, started: st
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("collected", [False, True], ids=["", "with a garbage collector"])
+async def test_what_is_left_of_an_earlier_job_is_not_taken_for_another_of_the_name(
+    running: Federated, started: str, collected: bool
+) -> None:
+    """As a Helm hook is deleted and made anew at once."""
+    former = {}
+    for name, member in running.members.items():
+        await ends(running, name, started)
+        former[name] = (await member.until(JOBS, "once", started, bool))["metadata"]["uid"]
+    await running.host.until(JOBS, "once", started, lambda j: j and condition(j, "Complete") == "True")
+    await running.host.delete(JOBS, "once", started)
+    await running.host.apply(JOBS, job(started))
+    if collected:
+        await running.host.delete(BINDINGS, RECORD, started)
+    for name, member in running.members.items():
+        await another(member, started, former[name])
+    anew = await running.host.until(JOBS, "once", started, bool)
+    assert condition(anew, "Complete") is None
+
+
+@pytest.mark.soak
 async def test_a_pod_that_is_to_run_once_runs_once(running: Federated, shop: str) -> None:
     account = {"apiVersion": "v1", "kind": "ServiceAccount"}
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": shop}}
@@ -206,9 +238,7 @@ async def test_a_pod_that_is_to_run_once_runs_once(running: Federated, shop: str
             PODS, "once", shop, {"status": {"phase": "Succeeded"}}, manager="kubelet", subresource="status"
         )
         await member.api.request("DELETE", PODS.path(shop, "once"), query={"gracePeriodSeconds": "0"})
-        await running.host.until(
-            BINDINGS, "once.pods", shop, lambda b, name=name: result(b, name).get("reason") == "Finished"
-        )
+        await finished(running, shop, name)
     await running.host.until(PODS, "once", shop, lambda p: p and p["status"]["phase"] == "Succeeded")
     await at_rest(running)
     for member in running.members.values():
