@@ -16,6 +16,7 @@ from federation.applies import Applies
 from federation.controllers.apply import Apply
 from federation.controllers.capacity import Capacities
 from federation.controllers.clusters import Clusters
+from federation.controllers.dependencies import Dependencies
 from federation.controllers.endings import Endings
 from federation.controllers.evict import Evict
 from federation.controllers.gate import Gate, under_way
@@ -48,6 +49,7 @@ from policies.api.cluster import Cluster
 from policies.api.rollout import Rollout, RolloutStatus
 from policies.matching import group_of
 from policies.release.news import news
+from policies.requirements import lapsed
 from policies.workloads import drivers
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,7 @@ class Federation:
             lambda key: self._applying.holds(key),
             self._released,
         )
+        self._dependencies = Dependencies(self.host, self._schedule_again, self._look_at_status)
         self._scheduling = Schedule(
             self.host,
             self.fleet,
@@ -95,6 +98,8 @@ class Federation:
             self._dispatch,
             self._held.changed,
             self._schedule_again,
+            self._busy,
+            self._dependencies,
         )
         kept, writer = Kept(self._held.changed), Writer(api, host_id)
         self._held.tell(self.evict.verdict, self._scheduling.withdraw.brake.verdict, kept.verdict)
@@ -123,6 +128,7 @@ class Federation:
             running=self.applies.running,
             released=self._released,
             reported=self._reported,
+            missing=self._dependencies.missing,
         )
         self._matched = Matched(self.host)
         self._reporting = Report(self.host, self._matched)
@@ -203,9 +209,11 @@ class Federation:
     def template_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
         self._look_at_policies(ref)  # its labels may have changed
+        self._dependencies.template_changed(ref)
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
+        self._dependencies.binding_changed(ref)
         self._let_go()
         self._look_at_policies(ref)
 
@@ -214,6 +222,7 @@ class Federation:
         for ref, _ in self.host.bound():
             if ref.resource == resource:
                 self.schedule.queue.add(ref)
+        self._dependencies.synced(resource)
 
     def kinds_changed(self, resources: frozenset[Resource]) -> None:
         self.fleet.want(resources)
@@ -276,7 +285,8 @@ class Federation:
     def copy_changed(self, cluster: str, ref: Ref) -> None:
         self._endings.note(cluster, ref)
         self.applies.look(Key(cluster, ref))
-        if (record := self.host.binding(ref)) is not None and (record.deleting or record.moves):
+        record = self.host.binding(ref)
+        if record is not None and (record.deleting or record.moves or lapsed(record.spec)):
             self.schedule.queue.add(ref)
         self._let_go()
 
@@ -369,6 +379,12 @@ class Federation:
 
     def _cluster_after(self, name: str, seconds: float) -> None:
         self.clusters.queue.add_after(name, seconds)
+
+    def _look_at_status(self, ref: Ref) -> None:
+        self.observe.queue.add(ref)
+
+    def _busy(self, ref: Ref) -> bool:
+        return self.applies.running(ref)
 
     def _queued(self, ref: Ref) -> bool:
         """Whether a template or one of its copies has yet to be looked at since a change."""

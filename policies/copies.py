@@ -78,6 +78,8 @@ class Placed(NamedTuple):
     """Why nothing is to be written there for now."""
     evicted: Verdict | None = None
     """Why a cluster that the template leaves keeps its copy for now."""
+    required: bool = False
+    """A workload needs the template there, by a policy that is in force."""
 
 
 class Keep(NamedTuple):
@@ -132,10 +134,10 @@ def decide(placed: Placed, copy: Copy | None) -> Action:
         return Keep(_ORPHAN if copy else None)
     if binding.metadata.deletion_timestamp:
         return _teardown(placed, copy)
-    if binding.spec.policy is None:
-        return Keep(_UNGOVERNED)
-    if placed.targeted:
+    if placed.targeted and (binding.spec.policy is not None or placed.required):
         return Put(placed.suspended)
+    if placed.targeted or not (binding.spec.policy is not None or binding.spec.dependency):
+        return Keep(_UNGOVERNED)
     if placed.evicted is not None or not placed.considered:
         return Keep(placed.evicted)
     action = _withdraw(binding, copy)

@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 from policies import eviction
 from policies.api.binding import BindingSpec, BindingStatus, ClusterResult
 from policies.api.meta import Condition
-from policies.suspension import suspends
+from policies.requirements import conflict, suspended
 from policies.verdicts import Verdict
 
 Status = Literal["True", "False", "Unknown"]
 SCHEDULED, APPLIED, HEALTHY = "Scheduled", "Applied", "Healthy"
 SUSPENDED, EVICTING = "Suspended", "Evicting"
+SETTINGS_DIFFER, DEPENDENCY_MISSING = "SettingsDiffer", "DependencyMissing"
 """Conditions that are there only while their status is True."""
 _PLACED = frozenset({"Scheduled"})
 
@@ -47,8 +48,12 @@ def binding_status(
     results: Sequence[ClusterResult],
     before: BindingStatus,
     stamp: Stamp,
+    missing: Verdict | None = None,
 ) -> BindingStatus:
-    """Return the status of a binding; equal inputs and an unchanged state give an equal status."""
+    """Return the status of a binding; equal inputs and an unchanged state give an equal status.
+
+    :param missing: what the template names that is not on the host.
+    """
     results = _timed(results, before.clusters, stamp)
     scheduled: Status = "True" if placement.reason in _PLACED else "False"
     conditions = [
@@ -56,10 +61,17 @@ def binding_status(
         condition(before.conditions, APPLIED, *_applied(spec, results), stamp),
         condition(before.conditions, HEALTHY, *_healthy(results), stamp),
     ]
-    if evicting := eviction.told(spec.evictions):
-        conditions.append(condition(before.conditions, EVICTING, "True", evicting, stamp))
-    if suspended := suspends(spec.policy, spec.suspension, [result.name for result in results]):
-        conditions.append(condition(before.conditions, SUSPENDED, "True", suspended, stamp))
+    passing = {
+        EVICTING: eviction.told(spec.evictions),
+        SUSPENDED: suspended(spec, [result.name for result in results]),
+        SETTINGS_DIFFER: conflict(spec),
+        DEPENDENCY_MISSING: missing,
+    }
+    conditions += [
+        condition(before.conditions, type_, "True", verdict, stamp)
+        for type_, verdict in passing.items()
+        if verdict is not None
+    ]
     return BindingStatus(
         observed_generation=stamp.generation,
         conditions=conditions,

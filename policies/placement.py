@@ -280,7 +280,4 @@ def _aggregated(scheduling: ReplicaScheduling) -> bool:
 
 def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
     """Return the paths of all fields a policy uses that nothing acts on yet."""
-    later = {
-        "spec.propagateDeps": spec.propagate_deps,
-    }
-    return tuple(path for path, used in later.items() if used)
+    return ()

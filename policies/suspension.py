@@ -28,7 +28,7 @@ def suspends(
         return None
     return Verdict(
         "Suspended",
-        f"{_label(policy)} suspends writes to {where}; take spec.suspension.{field} out of it to go on",
+        f"{label(policy)} suspends writes to {where}; take spec.suspension.{field} out of it to go on",
     )
 
 
@@ -52,7 +52,8 @@ def _listed(clusters: Sequence[str]) -> str:
     return f"cluster{'s'[: len(clusters) != 1]} {', '.join(clusters[:3])}{rest}"
 
 
-def _label(policy: PolicyReference | None) -> str:
+def label(policy: PolicyReference | None) -> str:
+    """Name a policy: `PropagationPolicy shop/web`."""
     if policy is None:
         return "the policy"
     return f"{policy.kind} {'/'.join(part for part in (policy.namespace, policy.name) if part)}"

@@ -27,6 +27,7 @@ from federation.members.member import Member
 from policies.api.cluster import Cluster
 from policies.copies import UNACCOUNTED, Keep, Placed, Put, Release, Remove, decide, holds
 from policies.rendering import Rendered
+from policies.requirements import conflict_resolution, is_required, preserves
 from policies.verdicts import Verdict
 from policies.workloads.ending import FINISHED
 
@@ -127,11 +128,12 @@ class Apply:
             binding=record.binding if record else None,
             targeted=record is not None and record.targets(key.cluster),
             template_gone=record is not None and self._schedule.withdraw.gone(key.ref, record),
-            preserve=record is not None and record.spec.preserve_resources_on_deletion,
+            preserve=record is not None and preserves(record.spec),
             removal=cluster.spec.removal if leaving else None,
             considered=self._schedule.considered(key.ref, cluster),
             suspended=self._host.suspended(record, [key.cluster]) if record else None,
             evicted=self._schedule.evict.stays(key.ref, record, key.cluster) if record else None,
+            required=record is not None and is_required(record.spec, key.cluster),
         )
 
     async def _leave(self, key: Key, member: Member, action: Keep | Remove | Release) -> float | None:
@@ -181,7 +183,8 @@ class Apply:
     ) -> float | None:
         self._kept.note(key, None)
         template = self._schedule.decided(key.ref)
-        if template is None or template.deleting or self._host.policy_of(record) is None:
+        ungoverned = record.spec.policy is not None and self._host.policy_of(record) is None
+        if template is None or template.deleting or ungoverned:
             return None  # schedule has yet to see what is there now, and brings this key back
         if copy is None and (why := self._endings.prevents(key, template, record)) is not None:
             self.outcomes[key] = Outcome("", why.reason == FINISHED, why)
@@ -203,7 +206,7 @@ class Apply:
             if (pause := self._contest.pause(key)) > 0:
                 self.outcomes[key] = Outcome(rendered.digest, True, contested(key.cluster, taken), present)
                 return pause
-        attempt = _Attempt(rendered.digest, rendered.echo, copy, record.spec.conflict_resolution)
+        attempt = _Attempt(rendered.digest, rendered.echo, copy, conflict_resolution(record.spec))
         refused, until = self._refusals.get(key, (None, 0.0))
         if refused == attempt and (rest := until - asyncio.get_running_loop().time()) > 0:
             return rest

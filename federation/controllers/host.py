@@ -37,11 +37,13 @@ from federation.resources import (
     PROPAGATION,
     RESOURCE_BINDING,
 )
+from policies.api.binding import PolicyReference
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
 from policies.copies import binding_name
 from policies.matching import Index, Subject
+from policies.requirements import parties, suspenders
 from policies.suspension import suspends
 from policies.verdicts import Verdict
 
@@ -91,6 +93,7 @@ class Host:
         self._refs: dict[PolicyKey, Ref] = {}  # of bindings, to name the template when the binding is gone
         self._last: dict[PolicyKey, Propagation | Override] = {}
         self._index: Index | None = None
+        self._needed: frozenset[Resource] = frozenset()
         self._served = Served(api, discovery, self._want_templates)
 
     async def run(self) -> None:
@@ -130,9 +133,15 @@ class Host:
             self.api, resource, template_of, lambda key: self._listener.template_changed(Ref(resource, *key))
         )
 
+    def need(self, resources: frozenset[Resource]) -> None:
+        """Mirror these kinds, too: some policy propagates what its workloads need."""
+        if resources != self._needed:
+            self._needed = resources
+            self._want_templates()
+
     def _want_templates(self) -> None:
-        """Mirror the kinds that policies select and those that bindings refer to."""
-        wanted = {ref.resource for ref in self._refs.values()}
+        """Mirror the kinds that policies select, those that bindings refer to and those that are needed."""
+        wanted = {ref.resource for ref in self._refs.values()} | self._needed
         for group, kind in self.index.kinds():
             if (resource := self.discovery.resource(group, kind)) is not None:
                 wanted.add(resource)
@@ -209,10 +218,13 @@ class Host:
 
     def policy_of(self, record: Record) -> Propagation | None:
         """Return the policy that a binding records as governing, if it is still there."""
-        if (policy := record.spec.policy) is None:
+        return self._propagation(record.spec.policy)
+
+    def _propagation(self, named: PolicyReference | None) -> Propagation | None:
+        if named is None:
             return None
-        resource = PROPAGATION if policy.kind == "PropagationPolicy" else CLUSTER_PROPAGATION
-        return self._propagations[resource].get((policy.namespace, policy.name))
+        resource = PROPAGATION if named.kind == "PropagationPolicy" else CLUSTER_PROPAGATION
+        return self._propagations[resource].get((named.namespace, named.name))
 
     def policy(self, key: PolicyKey) -> Propagation | Override | None:
         """Return a policy of any of the four kinds."""
@@ -229,12 +241,19 @@ class Host:
             self._overrides[resource].observe(manifest)
 
     def needed_overrides(self, record: Record) -> list[PolicyKey]:
-        """Name what the governing policy waits for: override policies of its own scope, as in Karmada."""
-        policy = self.policy_of(record)
-        if not isinstance(policy, PropagationPolicy):
-            return []
-        resource = CLUSTER_OVERRIDE if isinstance(policy, ClusterPropagationPolicy) else OVERRIDE
-        return [(resource, (policy.metadata.namespace, name)) for name in policy.spec.dependent_overrides]
+        """Name what those who want a template wait for: override policies of their policy's own scope, as in
+        Karmada.
+        """
+        named = [self._propagation(party.policy) for party in parties(record.spec)]
+        return [
+            (
+                CLUSTER_OVERRIDE if isinstance(policy, ClusterPropagationPolicy) else OVERRIDE,
+                (policy.metadata.namespace, name),
+            )
+            for policy in named
+            if isinstance(policy, PropagationPolicy)
+            for name in policy.spec.dependent_overrides
+        ]
 
     def missing_overrides(self, record: Record) -> list[str]:
         """Name those that are not there, or not valid and so of no effect."""
@@ -250,10 +269,13 @@ class Host:
         What the policy says counts at once, before it is on record for the last of its templates; what is
         on record counts until that is taken back, also when the policy is gone or not valid.
         """
-        recorded, policy = record.spec.suspension, self.policy_of(record)
-        said = policy.spec.suspension if isinstance(policy, PropagationPolicy) else None
-        governing = record.spec.policy
-        return suspends(governing, recorded, clusters) or suspends(governing, said, clusters)
+        for party, concerned in suspenders(record.spec, clusters):
+            policy = self._propagation(party.policy)
+            said = policy.spec.suspension if isinstance(policy, PropagationPolicy) else None
+            for suspension in (party.suspension, said):
+                if verdict := suspends(party.policy, suspension, concerned):
+                    return verdict
+        return None
 
     def policies(self) -> Iterator[tuple[PolicyKey, Propagation | Override]]:
         """Yield every policy of the four kinds, broken ones included."""

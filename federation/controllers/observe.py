@@ -41,7 +41,8 @@ class Observe:
     """Reconciles the status of one template and its binding.
 
     `queued(ref)` and `running(ref)` say whether schedule or apply still have a look at the template before
-    them, `released(ref)` whether it is being released in steps.
+    them, `released(ref)` whether it is being released in steps, `missing(ref)` what it needs that the host
+    has not.
     """
 
     def __init__(
@@ -55,10 +56,11 @@ class Observe:
         running: Callable[[Ref], bool],
         released: Callable[[Ref], bool],
         reported: Callable[[Ref], None],
+        missing: Callable[[Ref], Verdict | None],
     ) -> None:
         self._host, self._fleet, self._schedule, self._apply = host, fleet, schedule, apply
         self._queued, self._running, self._reported = queued, running, reported
-        self._endings, self._released = endings, released
+        self._endings, self._released, self._missing = endings, released, missing
         self._written: dict[Ref, float] = {}
         self._waiting: dict[Ref, float] = {}
 
@@ -91,7 +93,7 @@ class Observe:
         named = [target.name for target in record.spec.clusters]
         results = [self._result(ref, name, record) for name in (*named, *self._lingering(ref, record))]
         stamp = Stamp(record.binding.metadata.generation, utc_now())
-        status = binding_status(record.spec, verdict, results, before, stamp)
+        status = binding_status(record.spec, verdict, results, before, stamp, self._missing(ref))
         if status == before:
             return False
         resource, (namespace, name) = self._host.binding_key(ref)
@@ -157,7 +159,8 @@ class Observe:
         return (last or ClusterResult(name=cluster)).model_copy(update=said)
 
     async def _write_template(self, ref: Ref, template: Template | None, record: Record) -> bool:
-        if template is None or template.deleting or record.spec.policy is None or record.deleting:
+        governed = record.spec.policy is not None or record.spec.required_by
+        if template is None or template.deleting or not governed or record.deleting:
             return False
         if template.uid != record.spec.resource.uid:
             return False  # what is known is of an earlier one of its name

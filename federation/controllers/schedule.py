@@ -5,11 +5,12 @@ One write when a template is first governed, one when what the binding says chan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import is_not
 
 from federation.controllers.capacity import Capacities
+from federation.controllers.dependencies import Dependencies
 from federation.controllers.evict import Evict
 from federation.controllers.host import Host, subject_of
 from federation.controllers.kinds import Broken, Record, Template
@@ -20,7 +21,7 @@ from federation.kube.merge import difference
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.members.fleet import Fleet
-from policies.api.binding import BindingSpec
+from policies.api.binding import BindingSpec, Requirement
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION
 from policies.api.propagation import PropagationPolicy, WorkloadAffinity
@@ -29,6 +30,7 @@ from policies.filters import Clusters
 from policies.matching import governing
 from policies.moving import Moving
 from policies.placement import Present, Workload
+from policies.requirements import combined, own, without_policy
 from policies.scheduling import decide
 from policies.verdicts import UNPLACED, Verdict
 
@@ -37,7 +39,7 @@ class Schedule:
     """Reconciles one template's binding, then tells `dispatch` that its copies may need a look.
 
     `held(cluster)` is called when the brake holds more or less there, `again(ref)` when a template that found
-    no place may find one now.
+    no place may find one now. `busy(ref)` says whether a copy of a template is being looked at.
     `verdicts` says why a template's placement is what it is.
     """
 
@@ -50,16 +52,18 @@ class Schedule:
         dispatch: Callable[[Ref], None],
         held: Callable[[str], None],
         again: Callable[[Ref], None],
+        busy: Callable[[Ref], bool],
+        dependencies: Dependencies,
     ) -> None:
         self._host, self._capacities, self._dispatch = host, capacities, dispatch
-        self.evict = evict
+        self.evict, self._dependencies = evict, dependencies
         self.verdicts: dict[Ref, Verdict] = {}
         self._decided: dict[Ref, Template] = {}
         self._among: dict[Ref, frozenset[str]] = {}
         self._joined: frozenset[str] = frozenset()
         self._last = Clusters(())
         self._again, self._peers = again, Peers(host, self._peer_moved)
-        self.withdraw = Withdraw(host, fleet, self.verdicts, held)
+        self.withdraw = Withdraw(host, fleet, self.verdicts, held, dependencies.going, busy)
 
     async def __call__(self, ref: Ref) -> float | None:
         template, record = self._host.template(ref), self._host.binding(ref)
@@ -74,10 +78,13 @@ class Schedule:
             self.withdraw.forget(ref)
             if await self._place(ref, template, record):
                 self._decided[ref] = template
-            again = self.evict.again(ref)
+                again = await self.withdraw.needless(ref)
+            looks = (again, self.evict.again(ref))
+            again = min((each for each in looks if each is not None), default=None)
         else:
             self.withdraw.forget(ref)
             self._forget(ref)
+            self._dependencies.forget(ref)
             for memory in (self.verdicts, self._decided, self._among):
                 memory.pop(ref, None)
         self._dispatch(ref)
@@ -102,19 +109,22 @@ class Schedule:
         if isinstance(policy, Verdict):
             self.verdicts[ref] = policy
             return True
-        if policy is None and record is None:
+        required = self._dependencies.required(ref, template, record)
+        if policy is None and record is None and not required:
             self.verdicts.pop(ref, None)
             self._capacities.forget(ref)
+            self._dependencies.note(ref, template, None, None)
             return True
         if self._capacities.awaited(ref, template, policy):
             return False
         among = self._candidates()
-        spec, verdict = self._decide(ref, template, policy, record)
+        spec, verdict = self._decide(ref, template, policy, record, required)
         self.verdicts[ref] = verdict
         self._peers.note(ref, template, frozenset(target.name for target in spec.clusters))
         self._capacities.placed(ref, template, policy, wholly=verdict.reason not in UNPLACED)
         with self._capacities.expecting(ref, template, record.spec.clusters if record else (), spec.clusters):
             await self._write(ref, template, spec, record)
+        self._dependencies.note(ref, template, policy, spec)
         self._among[ref] = among
         return True
 
@@ -152,11 +162,16 @@ class Schedule:
         return governing(subject, candidates, current)
 
     def _decide(
-        self, ref: Ref, template: Template, policy: PropagationPolicy | None, record: Record | None
+        self,
+        ref: Ref,
+        template: Template,
+        policy: PropagationPolicy | None,
+        record: Record | None,
+        required: Sequence[Requirement],
     ) -> tuple[BindingSpec, Verdict]:
         resource = reference(ref, template.uid)
-        empty = BindingSpec(resource=resource)
-        before = record.spec.model_copy(update={"resource": resource}) if record else empty
+        said = record.spec if record else BindingSpec(resource=resource)
+        before = own(said).model_copy(update={"resource": resource})
         facts, clusters = _facts(ref, template), self._clusters()
         anew = record is not None and record.spec.resource.uid != template.uid
         total, manifest = template.completions, template.manifest
@@ -165,7 +180,10 @@ class Schedule:
         def decided(moving: Moving | None) -> tuple[BindingSpec, Verdict]:
             return decide(facts, total, policy, before, clusters, present, manifest, anew=anew, moving=moving)
 
-        return self.evict.in_turn(ref, before, self.evict.moving(ref, template, policy, record), decided)
+        moving = self.evict.moving(ref, template, policy, record)
+        spec, verdict = self.evict.in_turn(ref, before, moving, decided)
+        spec = combined(spec, required, clusters.staying, before=said)
+        return spec, without_policy(spec) or verdict
 
     def _present(
         self, ref: Ref, template: Template, before: BindingSpec, policy: PropagationPolicy

@@ -17,24 +17,35 @@ from federation.kube.ref import Ref
 from federation.members.fleet import Fleet
 from federation.resources import NAMESPACES
 from policies.copies import FIELD_MANAGER, FINALIZER
+from policies.requirements import lapsed
 from policies.verdicts import Verdict
 from policies.workloads import ending
 
 ABSENCE_GRACE = 1.0
 """Seconds to wait for the garbage collector's recorded deletion before inferring one."""
 HELD_RECHECK = 60.0
+NEEDLESS_RECHECK = 10.0
 
 
 class Withdraw:
     """Reconciles a binding that goes; `verdicts` is told why it stays meanwhile.
 
-    `held(cluster)` is called when the brake holds more or less there.
+    `held(cluster)` is called when the brake holds more or less there, `needs(ref)` once a template is gone
+    and as long as it says that the template is still on record to need others. `busy(ref)` says whether a
+    copy is being looked at.
     """
 
     def __init__(
-        self, host: Host, fleet: Fleet, verdicts: dict[Ref, Verdict], held: Callable[[str], None]
+        self,
+        host: Host,
+        fleet: Fleet,
+        verdicts: dict[Ref, Verdict],
+        held: Callable[[str], None],
+        needs: Callable[[Ref], bool],
+        busy: Callable[[Ref], bool],
     ) -> None:
         self._host, self._fleet, self._verdicts = host, fleet, verdicts
+        self._needs, self._busy = needs, busy
         self.brake = Brake(host, held)
         self._gone: dict[Ref, str] = {}
 
@@ -65,7 +76,7 @@ class Withdraw:
             return
         if not self.gone(ref, record) and await self._template_gone(ref, record):
             self._gone[ref] = record.binding.metadata.uid
-        if self.gone(ref, record) and self._copies_remain(ref, record):
+        if self.gone(ref, record) and (self._needs(ref) | self._copies_remain(ref, record)):
             self._verdicts[ref] = _DELETING
             return  # each copy that goes brings this key back
         resource, (namespace, name) = self._host.binding_key(ref)
@@ -115,6 +126,27 @@ class Withdraw:
         except NotFound:
             return True
         return "deletionTimestamp" in live["metadata"]
+
+    # A binding that nothing needs
+
+    async def needless(self, ref: Ref) -> float | None:
+        """Delete the binding of a template that no workload needs any more, once no cluster holds a copy."""
+        record = self._host.binding(ref)
+        if record is None or record.deleting or not lapsed(record.spec):
+            return None
+        if self._busy(ref) or any(self._may_hold(name, ref) for _, name in self._host.clusters.keys()):
+            return NEEDLESS_RECHECK  # each copy that goes brings this key back sooner
+        resource, (namespace, name) = self._host.binding_key(ref)
+        with suppress(NotFound):
+            await self._host.api.delete(resource, name, namespace, uid=record.binding.metadata.uid)
+        return None
+
+    def _may_hold(self, cluster: str, ref: Ref) -> bool:
+        """Whether a cluster holds a copy, or can't be asked."""
+        member = self._fleet.get(cluster)
+        if member is None or not member.available or not member.copies.synced(ref.resource):
+            return True
+        return member.copies.get(ref.resource, ref.key) is not None
 
     # A binding whose template is not there
 

@@ -25,6 +25,7 @@ from policies.copies import (
     stamp,
 )
 from policies.rendering import Rendered, prune
+from policies.requirements import conflict_resolution
 from policies.verdicts import Verdict
 
 _MANAGERS = (FIELD_MANAGER, RELEASE_MANAGER, REPLICAS_MANAGER)
@@ -185,7 +186,7 @@ def refusal(ref: Ref, cluster: str, record: Record, live: Manifest, host_id: str
         return None
     if owner:
         return _foreign(ref, cluster, owner)
-    if record.spec.conflict_resolution == "Abort" and labels.get(SHADOW_LABEL) != "true":
+    if conflict_resolution(record.spec) == "Abort" and labels.get(SHADOW_LABEL) != "true":
         return _unmanaged(ref, cluster)
     return None
 

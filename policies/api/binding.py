@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from policies.api.failover import PurgeMode, Suspension
 from policies.api.meta import (
     AGE,
@@ -60,6 +62,26 @@ class TargetCluster(Model):
     """The cluster's share of the completions of a divided Job."""
     preserved_labels: dict[str, str] = {}
     """What its copy is told of the state of the one whose place it took, as labels."""
+    only_required: bool = False
+    """It is there only because workloads there need it (`requiredBy`), not by the policy."""
+
+
+class Requirement(Model):
+    """A workload that needs the template in the clusters it is placed on (`propagateDeps`)."""
+
+    resource: ResourceReference
+    """The workload. Its UID is left out: one that is created anew needs the same."""
+    policy: PolicyReference | None = None
+    """The policy that governs the workload. Absent when none does any more: then what it needs stays as it
+    is, as the workload does."""
+    clusters: list[Name] = []
+    """Where the workload is placed, in ascending order."""
+    conflict_resolution: Literal["Abort", "Overwrite"] = "Abort"
+    """As for the workload."""
+    preserve_resources_on_deletion: bool = False
+    """As for the workload."""
+    suspension: Suspension | None = None
+    """As for the workload."""
 
 
 class Eviction(Model):
@@ -112,6 +134,11 @@ class BindingSpec(Model):
     """Where it is placed."""
     evictions: Annotated[list[Eviction], list_map("fromCluster")] = []
     """Where it is being moved away from."""
+    required_by: Annotated[list[Requirement], Field(max_length=4096)] = []
+    """The workloads that need it, whose policies propagate what they need."""
+    dependency: bool = False
+    """It is or was placed because workloads need it, by no policy of its own: what nothing needs any more is
+    removed."""
 
 
 class ClusterResult(Model):

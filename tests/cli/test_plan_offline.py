@@ -232,10 +232,10 @@ def test_a_value_of_the_wrong_type_is_a_mistake(files: Files) -> None:
 
 
 def test_a_field_that_nothing_acts_on_yet_is_noted(files: Files) -> None:
-    lazy = policy("m1")
-    lazy["spec"]["propagateDeps"] = True
-    result = files.plan(given=[*CLUSTERS, lazy, APP])
-    assert "spec.propagateDeps: it is not supported yet" in result.stderr
+    moving = policy("m1")
+    moving["spec"]["failover"] = {"cluster": {}}
+    result = files.plan(given=[*CLUSTERS, moving, APP])
+    assert "spec.failover: it is not supported yet" in result.stderr
     assert "Unsupported" in result.stdout
 
 

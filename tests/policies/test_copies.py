@@ -30,7 +30,12 @@ SUSPENDED = Verdict("Suspended", "PropagationPolicy shop/web suspends writes")
 
 
 def binding(
-    *, uid: str = "b1", generation: int = 3, deleting: bool = False, governed: bool = True
+    *,
+    uid: str = "b1",
+    generation: int = 3,
+    deleting: bool = False,
+    governed: bool = True,
+    dependency: bool = False,
 ) -> ResourceBinding:
     metadata: dict[str, Any] = {"name": "web.deployments.apps", "uid": uid, "generation": generation}
     if deleting:
@@ -42,16 +47,20 @@ def binding(
             "apiVersion": "federation.atoll.dev/v1alpha1",
             "kind": "ResourceBinding",
             "metadata": metadata,
-            "spec": {"resource": resource} | policy,
+            "spec": {"resource": resource, "dependency": dependency} | policy,
         }
     )
 
 
 def placed(
     of: ResourceBinding | None, *, targeted: bool = True, gone: bool = False, preserve: bool = False,
-    removal: str | None = None, considered: bool = True, suspended: bool = False,
+    removal: str | None = None, considered: bool = True, suspended: bool = False, required: bool = False,
 ) -> Placed:  # fmt: skip
-    return Placed(of, targeted, gone, preserve, removal, considered, SUSPENDED if suspended else None)
+    why = SUSPENDED if suspended else None
+    return Placed(of, targeted, gone, preserve, removal, considered, why, required)
+
+
+NEEDED = binding(governed=False, dependency=True)
 
 
 def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
@@ -67,6 +76,8 @@ def copy(*, placed_by: str = "b1/3", deleting: bool = False) -> Copy:
         (placed(binding(), targeted=False), copy(), Remove("u1")),
         (placed(binding(), targeted=False), copy(placed_by="b1/2"), Remove("u1")),
         (placed(binding(), targeted=False, considered=False), copy(), Keep()),
+        (placed(NEEDED, required=True), None, Put()),
+        (placed(NEEDED, targeted=False), copy(), Remove("u1")),
         (placed(binding(deleting=True)), copy(), Keep()),
         (placed(binding(deleting=True), gone=True), copy(), Remove("u1")),
         (placed(binding(deleting=True), gone=True, preserve=True), copy(), Release()),
@@ -99,6 +110,9 @@ def test_what_becomes_of_a_copy(situation: Placed, present: Copy | None, becomes
         (placed(binding(), targeted=False), copy(placed_by="b1/x"), "PlacedByAnother"),
         (placed(binding()), copy(deleting=True), "Terminating"),
         (placed(binding(governed=False)), copy(), "NoPolicy"),
+        (placed(binding(governed=False), targeted=False), copy(), "NoPolicy"),
+        (placed(NEEDED), copy(), "NoPolicy"),
+        (placed(NEEDED, targeted=False), copy(placed_by="b2/3"), "PlacedByAnother"),
     ],
 )
 def test_what_is_kept_says_why(situation: Placed, present: Copy, reason: str) -> None:

@@ -333,8 +333,6 @@ def test_who_is_there_already_is_not_driven_out_by_others() -> None:
 
 
 def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
-    used = pp("p", propagateDeps=True, failover={"cluster": {}, "application": {}})
-    assert unsupported_fields(used.spec) == ("spec.propagateDeps",)
     assert unsupported_fields(pp("p").spec) == ()
 
 

@@ -61,7 +61,7 @@ def test_without_a_policy_copies_stay_where_they_are_but_in_clusters_that_leave(
 
 def test_a_field_that_nothing_acts_on_yet_holds_the_placement() -> None:
     before = BindingSpec(resource=WEB, clusters=list(targets(m2=3)))
-    spec, verdict = decided(pp("p", propagateDeps=True), before)
+    spec, verdict = decided(pp("p", failover={"cluster": {}}), before)
     assert list(spec.clusters) == list(targets(m2=3))
     assert verdict.reason == "Unsupported"
 

@@ -349,9 +349,9 @@ def test_a_doubt_is_warned_of(kind: str, spec: Manifest, field: str) -> None:
 
 
 def test_a_field_that_nothing_acts_on_yet_is_warned_of() -> None:
-    policy = manifest(PP, propagation(propagateDeps=True), namespace="shop")
+    policy = manifest(PP, propagation(failover={"cluster": {}}), namespace="shop")
     assert [str(advice) for advice in validate(policy).warnings] == [
-        "spec.propagateDeps: it is not supported yet, and nothing is placed by this policy; remove it"
+        "spec.failover: it is not supported yet, and nothing is placed by this policy; remove it"
     ]
 
 
