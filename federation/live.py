@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from typing import get_args
 
 from federation.kube.api import Api
 from federation.kube.discovery import Discovery
@@ -20,6 +21,7 @@ from federation.resources import (
     RESOURCE_BINDING,
 )
 from policies.api.meta import GROUP, Manifest
+from policies.dependencies import DependencyKind
 from policies.matching import group_of
 from policies.planning.world import Identity, identity_of
 from policies.validation import validate
@@ -99,16 +101,18 @@ async def _listed(api: Api, resources: Iterable[Resource]) -> AsyncIterator[Mani
 
 
 def _selected(manifests: Iterable[Manifest]) -> set[tuple[str, str]]:
-    """Return what propagation policies select; those in files may not be valid yet."""
+    """Return what propagation policies select, and what goes along; those in files may not be valid yet."""
     kinds = {resource.kind for resource in _PROPAGATIONS}
-    policies = (each for each in manifests if each["kind"] in kinds)
+    specs = [each.get("spec") or {} for each in manifests if each["kind"] in kinds]
     selectors = (
         selector
-        for policy in policies
-        for selector in (policy.get("spec") or {}).get("resourceSelectors") or ()
+        for spec in specs
+        for selector in spec.get("resourceSelectors") or ()
         if isinstance(selector, dict)
     )
-    return {(str(each.get("apiVersion", "")), str(each.get("kind", ""))) for each in selectors}
+    selected = {(str(each.get("apiVersion", "")), str(each.get("kind", ""))) for each in selectors}
+    along = get_args(DependencyKind) if any(spec.get("propagateDeps") for spec in specs) else ()
+    return selected | {("v1", kind) for kind in along}
 
 
 def _invalid(manifests: Mapping[Identity, Manifest]) -> Iterable[tuple[Identity, Verdict]]:

@@ -32,9 +32,34 @@ class Identity(NamedTuple):
     namespace: str
     name: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+
 
 def identity(resource: ResourceReference) -> Identity:
     return Identity(group_of(resource.api_version), resource.kind, resource.namespace, resource.name)
+
+
+def requirement(resource: ResourceReference, spec: BindingSpec) -> Requirement:
+    """Return what a workload asks of all it needs, by its own binding: to be where it is, and also where its
+    copy stays until it is replaced.
+    """
+    evicted = (each.from_cluster for each in spec.evictions)
+    return Requirement(
+        resource=resource.model_copy(update={"uid": ""}),
+        policy=spec.policy,
+        clusters=sorted({target.name for target in spec.clusters}.union(evicted)),
+        conflict_resolution=spec.conflict_resolution,
+        preserve_resources_on_deletion=spec.preserve_resources_on_deletion,
+        suspension=spec.suspension,
+    )
+
+
+def left_alone(recorded: Requirement) -> Requirement:
+    """Return what stays as it is: no policy governs the workload any more, or it is kept in the members when
+    it is gone here.
+    """
+    return recorded if recorded.policy is None else recorded.model_copy(update={"policy": None})
 
 
 def own(spec: BindingSpec) -> BindingSpec:
@@ -104,7 +129,7 @@ def parties(spec: BindingSpec) -> Iterator[Party]:
         name = label(spec.policy)
         yield Party(name, spec.policy, spec.conflict_resolution, kept, spec.suspension, None)
     for each in spec.required_by:
-        kept, name = each.preserve_resources_on_deletion, f"{_workload(each)} ({label(each.policy)})"
+        kept, name = each.preserve_resources_on_deletion, said_of(each)
         yield Party(name, each.policy, each.conflict_resolution, kept, each.suspension, each.clusters)
 
 
@@ -187,6 +212,11 @@ def missing(names: Sequence[str]) -> Verdict:
         f"the host has no {_listed(names)}, which the template names: create what is missing there, or see "
         "to it in the members",
     )
+
+
+def said_of(each: Requirement) -> str:
+    """Name a workload and its policy: `Deployment web (PropagationPolicy shop/web)`."""
+    return f"{_workload(each)} ({label(each.policy) if each.policy else 'no policy by now'})"
 
 
 def _workload(each: Requirement) -> str:

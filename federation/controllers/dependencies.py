@@ -23,7 +23,7 @@ from federation.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, VOLUME_
 from policies.api.binding import BindingSpec, Requirement
 from policies.api.propagation import PropagationPolicy
 from policies.dependencies import Dependency, dependencies, has_dependencies
-from policies.requirements import Identity, identity, missing
+from policies.requirements import Identity, identity, left_alone, missing, requirement
 from policies.verdicts import Verdict
 
 _RESOURCES = {each.kind: each for each in (CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, VOLUME_CLAIMS)}
@@ -70,7 +70,7 @@ class Dependencies:
             self._put(key, _Owner(ref, {}, None))
             return
         needs = self._needs(ref.namespace, template) if policy.spec.propagate_deps else {}
-        self._put(key, _Owner(ref, needs, _requirement(ref, spec)))
+        self._put(key, _Owner(ref, needs, requirement(reference(ref, ""), spec)))
 
     def going(self, ref: Ref) -> bool:
         """Note that a template is gone for good; return whether it is still on record to need something."""
@@ -109,11 +109,11 @@ class Dependencies:
 
     def _requirement(self, key: Identity, ref: Ref, recorded: Requirement | None) -> Requirement | None:
         if key in self._gone:
-            return _left_alone(recorded) if recorded and recorded.preserve_resources_on_deletion else None
+            return left_alone(recorded) if recorded and recorded.preserve_resources_on_deletion else None
         if (owner := self._owners.get(key)) is None:
             return recorded
         if owner.requirement is None:
-            return _left_alone(recorded) if recorded else None
+            return left_alone(recorded) if recorded else None
         return owner.requirement if ref in owner.needs and owner.requirement.clusters else None
 
     # What changed
@@ -225,24 +225,6 @@ def _refs(namespace: str, template: Template) -> dict[Ref, bool]:
 @lru_cache(maxsize=4096)
 def _dependencies(manifest: bytes) -> tuple[Dependency, ...]:
     return dependencies(orjson.loads(manifest))
-
-
-def _requirement(ref: Ref, spec: BindingSpec) -> Requirement:
-    """Return what a template asks for by its own binding: also where its copy stays until it is replaced."""
-    evicted = (each.from_cluster for each in spec.evictions)
-    return Requirement(
-        resource=reference(ref, ""),
-        policy=spec.policy,
-        clusters=sorted({target.name for target in spec.clusters}.union(evicted)),
-        conflict_resolution=spec.conflict_resolution,
-        preserve_resources_on_deletion=spec.preserve_resources_on_deletion,
-        suspension=spec.suspension,
-    )
-
-
-def _left_alone(recorded: Requirement) -> Requirement:
-    """Nothing governs the workload any more, or it stays in the members without its template."""
-    return recorded if recorded.policy is None else recorded.model_copy(update={"policy": None})
 
 
 def _is_left_alone(recorded: Requirement) -> bool:

@@ -25,6 +25,7 @@ ABSENCE_GRACE = 1.0
 """Seconds to wait for the garbage collector's recorded deletion before inferring one."""
 HELD_RECHECK = 60.0
 NEEDLESS_RECHECK = 10.0
+BUSY_RECHECK = 0.1
 
 
 class Withdraw:
@@ -134,7 +135,9 @@ class Withdraw:
         record = self._host.binding(ref)
         if record is None or record.deleting or not lapsed(record.spec):
             return None
-        if self._busy(ref) or any(self._may_hold(name, ref) for _, name in self._host.clusters.keys()):
+        if self._busy(ref):
+            return BUSY_RECHECK  # it may be writing a copy that nobody has seen yet
+        if any(self._may_hold(name, ref) for _, name in self._host.clusters.keys()):
             return NEEDLESS_RECHECK  # each copy that goes brings this key back sooner
         resource, (namespace, name) = self._host.binding_key(ref)
         with suppress(NotFound):

@@ -7,17 +7,20 @@ copy is released when it stays in the cluster and is Atoll's no more.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from policies.api.binding import PolicyReference
+from policies.api.binding import BindingSpec, PolicyReference
 from policies.planning.copies import Copies, Decided, Decisions
 from policies.planning.fields import FieldChange, changed
 from policies.planning.world import Identity, World
 from policies.rendering import Rendered
+from policies.requirements import is_required, preserves
 from policies.verdicts import OverrideFailed, Verdict
 
 Action = Literal["create", "update", "move", "delete", "release"]
+Held = dict[str, Rendered]
+"""The copies of an object that are there, by cluster."""
 ACTIONS: tuple[Action, ...] = ("create", "update", "move", "delete", "release")
 
 
@@ -100,7 +103,7 @@ def _object(key: Identity, before: State, after: State) -> ObjectPlan:
     old = _held(before.copies.get(key, {}))
     new = after.copies.get(key, {})
     if now is not None and now.spec.policy is None:
-        new = {name: copy for name, copy in old.items() if name in after.world.clusters.staying}
+        new = _without_policy(now.spec, old, new, after.world.clusters.staying)
     failures = tuple(
         Failure(name, copy)
         for name, copy in new.items()
@@ -118,7 +121,18 @@ def _object(key: Identity, before: State, after: State) -> ObjectPlan:
     )
 
 
-def _held(copies: Mapping[str, Rendered | OverrideFailed]) -> dict[str, Rendered]:
+def _without_policy(
+    spec: BindingSpec, old: Held, new: Mapping[str, Rendered | OverrideFailed], staying: Collection[str]
+) -> Mapping[str, Rendered | OverrideFailed]:
+    """Leave copies as they are, but where workloads need them, or did."""
+    if not spec.dependency:
+        return {name: copy for name, copy in old.items() if name in staying}
+    names = [target.name for target in spec.clusters]
+    left = {name: old[name] for name in names if name in old}
+    return left | {name: new[name] for name in names if name in new and is_required(spec, name)}
+
+
+def _held(copies: Mapping[str, Rendered | OverrideFailed]) -> Held:
     """Return the copies that are there: one whose override fails is as it was, or was never made."""
     return {name: copy for name, copy in copies.items() if isinstance(copy, Rendered)}
 
@@ -171,7 +185,7 @@ def _released(key: Identity, cluster: str, before: State, after: State) -> bool:
     """
     if cluster not in after.world.clusters.staying:
         return after.world.clusters.by_name[cluster].spec.removal == "Keep"
-    return key not in after.world.templates and before.decided[key].spec.preserve_resources_on_deletion
+    return key not in after.world.templates and preserves(before.decided[key].spec)
 
 
 def _replicas(key: Identity, cluster: str, decided: Decisions) -> int | None:

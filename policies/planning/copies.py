@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-from policies.api.binding import BindingSpec, PolicyReference, ResourceReference
-from policies.api.meta import GROUP
+from policies.api.binding import BindingSpec, ResourceReference
 from policies.api.propagation import PropagationPolicy, WorkloadAffinity
 from policies.changes import Format
 from policies.matching import governing
 from policies.overriders import Override, overrides_of
 from policies.placement import Present
+from policies.planning.dependencies import policy_identity, required
 from policies.planning.peers import Peers
 from policies.planning.world import Identity, Template, World
 from policies.rendering import Rendered, canonical, render
+from policies.requirements import NEEDLESS, combined, own, without_policy
 from policies.scheduling import decide
 from policies.verdicts import OverrideFailed, Verdict
 
@@ -51,15 +52,14 @@ def decisions(
     peers = Peers(world.templates, targets)
     for key, template in world.templates.items():
         before = standing.get(key)
-        if before and before.policy and (verdict := invalid.get(_identity(before.policy))):
+        if before and before.policy and (verdict := invalid.get(policy_identity(before.policy))):
             decided[key] = Decided(before, verdict)
             continue
         candidates = world.index.candidates(template.subject)
         policy = governing(template.subject, candidates, before.policy if before else None)
         if policy is None and before is None:
             continue
-        if before is None:
-            before = BindingSpec(resource=_reference(key, template))
+        before = own(before) if before else BindingSpec(resource=_reference(key, template))
         present = partial(_present, key, before, peers)
         decided[key] = Decided(
             *decide(
@@ -73,7 +73,22 @@ def decisions(
             )
         )
         peers.note(key, (target.name for target in decided[key].spec.clusters))
-    return decided
+    return {**decided, **_needed(world, standing, decided)}
+
+
+def _needed(world: World, standing: Mapping[Identity, BindingSpec], decided: Decisions) -> Decisions:
+    """Decide anew what workloads need, or needed so far."""
+    needs = required(world, {key: each.spec for key, each in decided.items()}, standing)
+    depending = {key for key, spec in standing.items() if spec.dependency and key in world.templates}
+    found: dict[Identity, Decided] = {}
+    for key in sorted(needs.keys() | depending):
+        by_policy = decided.get(key)
+        spec = by_policy.spec if by_policy else BindingSpec(resource=_reference(key, world.templates[key]))
+        before = standing.get(key, spec)
+        spec = combined(spec, needs.get(key, ()), world.clusters.staying, before=before)
+        verdict = without_policy(spec) or (by_policy.verdict if by_policy else NEEDLESS)
+        found[key] = Decided(spec, verdict)
+    return found
 
 
 def _present(key: Identity, before: BindingSpec, peers: Peers, policy: PropagationPolicy) -> Present:
@@ -85,10 +100,6 @@ def _present(key: Identity, before: BindingSpec, peers: Peers, policy: Propagati
         together=peers.of(key, wanted.affinity),
         apart=peers.of(key, wanted.anti_affinity),
     )
-
-
-def _identity(policy: PolicyReference) -> Identity:
-    return Identity(GROUP, policy.kind, policy.namespace, policy.name)
 
 
 def _reference(key: Identity, template: Template) -> ResourceReference:

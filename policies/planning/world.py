@@ -19,21 +19,12 @@ from policies.filters import Clusters
 from policies.matching import Index, Subject, group_of, never_propagated, subject_of
 from policies.placement import Workload
 from policies.rendering import prune
+from policies.requirements import Identity
+
+__all__ = ["Entity", "Identity", "Template", "World", "entity_of", "identity_of", "serving_everything"]
 
 _POLICIES = (PropagationPolicy, ClusterPropagationPolicy, OverridePolicy, ClusterOverridePolicy)
 _MODELS = {model.__name__: model for model in (*_POLICIES, Cluster)}
-
-
-class Identity(NamedTuple):
-    """Which object of the host."""
-
-    group: str
-    kind: str
-    namespace: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
 
 
 def identity_of(manifest: Manifest) -> Identity:
@@ -93,7 +84,8 @@ class World:
     def __init__(self, entities: Mapping[Identity, Entity]) -> None:
         self.templates = {key: each for key, each in entities.items() if isinstance(each, Template)}
         self.clusters = Clusters(each for each in entities.values() if isinstance(each, Cluster))
-        self.index = Index(each for each in entities.values() if isinstance(each, PropagationPolicy))
+        self.policies = {key: each for key, each in entities.items() if isinstance(each, PropagationPolicy)}
+        self.index = Index(self.policies.values())
         self._overrides: Mapping[str, list[OverridePolicy]] = defaultdict(list)
         for each in entities.values():
             if isinstance(each, OverridePolicy):

@@ -17,7 +17,7 @@ from federation.kube.errors import ApiError
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.resources import DEPLOYMENTS
-from policies.api.binding import ClusterResult, TargetCluster
+from policies.api.binding import ClusterResult, Requirement, TargetCluster
 from policies.verdicts import Verdict, evicting, override_failed
 
 WEB = Ref(DEPLOYMENTS, "shop", "web")
@@ -164,6 +164,24 @@ def test_each_cluster_says_how_its_copy_stands_or_why_there_is_none() -> None:
         "m3 yes 3 no - - Pending: nobody has looked at the copy yet",
         "m4 no - - - - Evicting: is being evicted from",
     ]
+
+
+def test_what_workloads_need_names_them_and_asks_for_no_policy() -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "plural": "deployments", "name": "web"}
+    policy = {"kind": "PropagationPolicy", "namespace": "shop", "name": "web"}
+    needs = [
+        Requirement.model_validate({"resource": owner, "clusters": ["m1", "m2"], **governing})
+        for governing in ({"policy": policy}, {})
+    ]
+    found = explanation(copy("m1"), policies=(), required_by=tuple(needs))
+    head = told_all(found).partition("\n\n")[0].splitlines()
+    assert head[1:] == [
+        "no policy of its own governs it: it goes where workloads need it",
+        "Scheduled: placed",
+        "needed by Deployment web (PropagationPolicy shop/web) in m1, m2",
+        "needed by Deployment web (no policy by now) in m1, m2",
+    ]
+    assert as_data(found)["requiredBy"][0]["clusters"] == ["m1", "m2"]
 
 
 def test_overrides_that_are_the_same_in_several_clusters_are_told_once() -> None:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from federation.cli.plan import plan_command
 from policies.api.meta import API_VERSION, Manifest
 from tests.cli.shop import USER, Shop
-from tests.federated import DEPLOYMENTS, deployment
+from tests.federated import CONFIGMAPS, DEPLOYMENTS, configmap, deployment
 
 ALONE = typer.Typer()
 ALONE.command()(plan_command)
@@ -114,6 +114,19 @@ async def test_what_the_api_server_filled_in_is_no_change(planner: Planner) -> N
         f"~ {planner.near}: update",
         'spec.template.spec.containers[web].image: "nginx:1" -> "nginx:2"',
     ]
+
+
+@pytest.mark.soak
+async def test_what_a_workload_needs_is_looked_for_on_the_host(planner: Planner) -> None:
+    namespace, policy = planner.shop.namespace, planner.policy(planner.near)
+    policy["spec"]["propagateDeps"] = True
+    web = deployment("web", namespace, image="nginx:1")
+    source = {"configMapRef": {"name": "settings"}}
+    web["spec"]["template"]["spec"]["containers"][0]["envFrom"] = [source]
+    await planner.shop.api.create(CONFIGMAPS, configmap("settings", namespace, a="1"), manager=USER)
+    result = await planner.plan(policy, web)
+    _, _, rest = result.stdout.partition(f"ConfigMap {namespace}/settings\n")
+    assert rest.splitlines()[0].strip() == f"+ {planner.near}: create"
 
 
 async def test_a_kind_that_the_host_does_not_serve_is_a_mistake(shop: Shop, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from federation.controllers.host import subject_of
 from federation.controllers.kinds import Broken
 from federation.kube.differences import Difference, differences, masked_difference
 from federation.kube.ref import Ref
-from policies.api.binding import BindingSpec, ClusterResult, TargetCluster
+from policies.api.binding import BindingSpec, ClusterResult, Requirement, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.propagation import PropagationPolicy
 from policies.api.rollout import Rollout
@@ -23,6 +23,7 @@ from policies.matching import ranking
 from policies.overriders import Step, overrides_for, steps
 from policies.placement import Decision, Present, Workload, hold, needs_capacity, place, unsupported_fields
 from policies.rendering import Rendered, render
+from policies.requirements import own
 from policies.verdicts import OverrideFailed, Verdict
 
 _YAML = Yaml()
@@ -73,6 +74,8 @@ class Explanation(NamedTuple):
     """The group of clusterAffinities in use."""
     clusters: tuple[Placed, ...]
     release: Rollout | None
+    required_by: tuple[Requirement, ...] = ()
+    """The workloads that need it."""
 
     @property
     def governing(self) -> Contender | None:
@@ -98,6 +101,7 @@ def explained(known: Known) -> Explanation:
         spec.affinity_name if spec else "",
         tuple(_clusters(known, ranked.governing)),
         known.host.rollouts.latest(template.uid),
+        tuple(spec.required_by) if spec else (),
     )
 
 
@@ -143,7 +147,7 @@ def _clusters(known: Known, policy: PropagationPolicy | None) -> list[Placed]:
 def _decision(known: Known, policy: PropagationPolicy, clusters: Clusters) -> Decision:
     """Decide as the controller does, but for capacity, which only it knows: none is assumed to be free."""
     resource, template = known.ref.resource, known.template
-    before = known.record.spec if known.record is not None else None
+    before = own(known.record.spec) if known.record is not None else None
     limited = needs_capacity(policy.spec.placement)
     present = _present(before)._replace(free=dict.fromkeys(clusters.by_name, 0) if limited else {})
     if unsupported := unsupported_fields(policy.spec):

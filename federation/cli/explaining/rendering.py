@@ -76,7 +76,7 @@ async def intent_of(known: Known, chosen: Sequence[str], waiting: Callable[[str]
     :raises ApiError: it is not placed there
     """
     host, ref, template, record = known
-    if record is None or record.spec.policy is None:
+    if record is None or not (record.spec.policy or record.spec.required_by):
         why = "no policy governs it" if record is not None else "it has no binding"
         raise ApiError(f"{ref}: {why}, so that no cluster is to hold it; see `atoll explain`")
     targets = _targets(known, record)

@@ -10,6 +10,7 @@ from federation.cli.explaining.values import shown
 from federation.cli.rollout.columns import columns
 from federation.cli.rollout.table import line
 from federation.kube.differences import Difference
+from policies.requirements import said_of
 from policies.verdicts import Verdict
 
 _UNDECIDED = "nothing is decided yet: the controller has not looked at it; is it running?"
@@ -36,7 +37,9 @@ def _head(found: Explanation) -> Iterator[str]:
     if found.excluded:
         yield f"never propagated: {found.excluded}"
         return
-    if (governing := found.governing) is None:
+    if (governing := found.governing) is None and found.required_by:
+        yield "no policy of its own governs it: it goes where workloads need it"
+    elif governing is None:
         kind = "PropagationPolicy" if found.ref.namespace else "ClusterPropagationPolicy"
         yield f"no policy governs it: apply a {kind} that selects it"
     else:
@@ -45,6 +48,8 @@ def _head(found: Explanation) -> Iterator[str]:
         yield f"{found.scheduled.reason}: {found.scheduled.message}"
     elif governing is not None:
         yield _UNDECIDED
+    for each in found.required_by:
+        yield f"needed by {said_of(each)} in {', '.join(each.clusters)}"
     if found.affinity:
         yield f"group of clusterAffinities in use: {found.affinity}"
     if found.release is not None:
@@ -130,6 +135,7 @@ def as_data(found: Explanation) -> dict[str, Any]:
         "otherPolicies": [_policy(each) for each in found.policies if each.verdict is not None],
         "scheduled": _verdict(found.scheduled),
         "affinityName": found.affinity,
+        "requiredBy": [each.dump() for each in found.required_by],
         "clusters": [_cluster(each) for each in found.clusters],
         "release": (
             {"name": release.metadata.name, "status": release.status.dump()} if release is not None else None
