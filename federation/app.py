@@ -89,7 +89,7 @@ class Federation:
             lambda key: self._applying.holds(key),
             self._released,
         )
-        self._dependencies = Dependencies(self.host, self._schedule_again, self._look_at_status)
+        self._dependencies = Dependencies(self.host, self._schedule_again, self._look_at_status, self._behind)
         self._scheduling = Schedule(
             self.host,
             self.fleet,
@@ -344,6 +344,7 @@ class Federation:
             self.observe.queue.add(key.ref)
             self._release(key.ref)
             self._held.looked(key.cluster)
+            self._dependencies.copy_settled(key.ref)
 
     def _look_at_all(self, cluster: str) -> None:
         if (member := self.fleet.get(cluster)) is not None:
@@ -385,6 +386,14 @@ class Federation:
 
     def _busy(self, ref: Ref) -> bool:
         return self.applies.running(ref)
+
+    def _behind(self, ref: Ref) -> bool:
+        """Whether some copy may be of another state of its template than the present one."""
+        record = self.host.binding(ref)
+        targets = record.spec.clusters if record else ()
+        outcomes = [self._applying.outcomes.get(Key(target.name, ref)) for target in targets]
+        settled = all(each is not None and each.applied and each.present for each in outcomes)
+        return not settled or self._queued(ref) or self._busy(ref)
 
     def _queued(self, ref: Ref) -> bool:
         """Whether a template or one of its copies has yet to be looked at since a change."""

@@ -44,10 +44,17 @@ class Dependencies:
 
     :param again: has a template decided anew because it is needed otherwise.
     :param tell: has the status of a workload looked at.
+    :param behind: whether some copy of a workload may be of another state of its template than the present.
     """
 
-    def __init__(self, host: Host, again: Callable[[Ref], None], tell: Callable[[Ref], None]) -> None:
-        self._host, self._again, self._tell = host, again, tell
+    def __init__(
+        self,
+        host: Host,
+        again: Callable[[Ref], None],
+        tell: Callable[[Ref], None],
+        behind: Callable[[Ref], bool],
+    ) -> None:
+        self._host, self._again, self._tell, self._behind = host, again, tell, behind
         self._owners: dict[Identity, _Owner] = {}
         self._needed_by: defaultdict[Ref, set[Identity]] = defaultdict(set)
         self._named: dict[Ref, frozenset[Identity]] = {}  # by bindings
@@ -114,9 +121,16 @@ class Dependencies:
             return recorded
         if owner.requirement is None:
             return left_alone(recorded) if recorded else None
-        return owner.requirement if ref in owner.needs and owner.requirement.clusters else None
+        needs = ref in owner.needs or (recorded is not None and self._behind(owner.ref))
+        return owner.requirement if needs and owner.requirement.clusters else None
 
     # What changed
+
+    def copy_settled(self, ref: Ref) -> None:
+        """A copy had its look: what the template does not name any more may go once all hold it as it is."""
+        if (owner := self._owners.get(_identity(ref))) is not None:
+            for each in self._naming.get(_identity(ref), set()) - owner.needs.keys():
+                self._again(each)
 
     def template_changed(self, ref: Ref) -> None:
         """What a workload needs came, went, or itself names something else by now."""

@@ -106,10 +106,12 @@ class Schedule:
     async def _place(self, ref: Ref, template: Template, record: Record | None) -> bool:
         """Bring a binding up to date; False if the decision has to wait."""
         policy = self._governing(ref, template, record)
+        required = self._dependencies.required(ref, template, record)
         if isinstance(policy, Verdict):
             self.verdicts[ref] = policy
+            if record is not None and list(required) != record.spec.required_by:
+                await self._require(ref, template, record, required)
             return True
-        required = self._dependencies.required(ref, template, record)
         if policy is None and record is None and not required:
             self.verdicts.pop(ref, None)
             self._capacities.forget(ref)
@@ -127,6 +129,14 @@ class Schedule:
         self._dependencies.note(ref, template, policy, spec)
         self._among[ref] = among
         return True
+
+    async def _require(
+        self, ref: Ref, template: Template, record: Record, required: Sequence[Requirement]
+    ) -> None:
+        """Take in who needs a template while what its own policy wants can't be told."""
+        by_policy, staying = own(record.spec), self._clusters().staying
+        spec = combined(by_policy, required, staying, before=record.spec)
+        await self._write(ref, template, spec, record)
 
     def _clusters(self) -> Clusters:
         """Return all clusters: the same value until one of them changes, for what it remembers."""

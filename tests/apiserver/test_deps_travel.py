@@ -12,6 +12,7 @@ from tests.federated import (
     A_CONFIGMAP,
     A_DEPLOYMENT,
     BINDINGS,
+    CLUSTERS,
     CONFIGMAPS,
     DEPLOYMENTS,
     POLICIES,
@@ -196,6 +197,31 @@ async def test_a_workload_that_is_preserved_keeps_what_it_needs(running: Federat
     told = await host.until(BINDINGS, SETTINGS, shop, lambda b: reason(b, "Applied") == "NoPolicy")
     assert "policy" not in told["spec"]["requiredBy"][0]
     await running.everywhere(CONFIGMAPS, "settings", shop, bool)
+
+
+@pytest.mark.soak
+async def test_what_copies_of_before_need_stays_until_they_are_of_now(running: Federated, shop: str) -> None:
+    host, m1 = running.host, running.members["m1"]
+    await host.apply(POLICIES, travelling("web", shop))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await host.apply(CONFIGMAPS, configmap("newer", shop, a="2"))
+    await host.apply(DEPLOYMENTS, using("web", shop, "settings"))
+    await host.until(BINDINGS, "web.deployments.apps", shop, placed("m1", "m2"))
+    await host.api.patch(CLUSTERS, "m2", None, {"spec": {"paused": True}}, manager="kubectl")
+    try:
+        await host.until(
+            BINDINGS, "web.deployments.apps", shop, lambda b: reason(b, "Applied") == "ClusterPaused"
+        )
+        await host.apply(DEPLOYMENTS, using("web", shop, "newer"))
+        await m1.until(CONFIGMAPS, "newer", shop, bool)
+        await host.until(
+            BINDINGS, "newer.configmaps", shop, lambda b: reason(b, "Applied") == "ClusterPaused"
+        )
+        assert await m1.get(CONFIGMAPS, "settings", shop)
+    finally:
+        await host.api.patch(CLUSTERS, "m2", None, {"spec": {"paused": None}}, manager="kubectl")
+    await running.everywhere(CONFIGMAPS, "settings", shop, absent)
+    await host.until(BINDINGS, SETTINGS, shop, absent)
 
 
 async def versions(running: Federated, namespace: str) -> dict[str, str]:
