@@ -43,6 +43,8 @@ class Workload(NamedTuple):
     replicas: int | None
     """None for kinds without replicas."""
     uid: str
+    problem: str = ""
+    """What keeps the replicas of a kind that has them from being read."""
 
 
 class Present(NamedTuple):
@@ -105,7 +107,12 @@ def needs_capacity(placement: Placement) -> bool:
 
 def hold(field: str, clusters: Clusters, present: Present) -> Decision:
     """Keep what is placed because a policy uses a field that nothing acts on yet."""
-    return Decision(_remaining(clusters, present.targets), unsupported(field), {}, present.affinity)
+    return keep(unsupported(field), clusters, present)
+
+
+def keep(verdict: Verdict, clusters: Clusters, present: Present) -> Decision:
+    """Keep what is placed, for a reason."""
+    return Decision(_remaining(clusters, present.targets), verdict, {}, present.affinity)
 
 
 def _remaining(clusters: Clusters, targets: Sequence[TargetCluster]) -> tuple[TargetCluster, ...]:

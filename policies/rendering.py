@@ -14,12 +14,15 @@ from typing import NamedTuple
 
 from policies import workloads
 from policies.api.meta import Manifest
+from policies.jsonpath import Keys, without
 from policies.matching import group_of
 from policies.overriders import Override, override
 from policies.pruning import prune, without_empty_metadata
 from policies.release.permission import Permission
 from policies.verdicts import OverrideFailed
+from policies.workloads import Workload
 from policies.workloads.driver import Driver
+from policies.workloads.interpretation import Interpretation
 
 __all__ = ["Rendered", "digest", "held", "prune", "render"]
 
@@ -59,6 +62,7 @@ def render(
     overrides: Sequence[Override] = (),
     scaled_there: bool = False,
     labels: Mapping[str, str] = MappingProxyType({}),
+    workload: Workload | None = None,
 ) -> Rendered | OverrideFailed:
     """Return the manifest for the clusters that get these replicas and overrides, or which rule failed.
 
@@ -67,10 +71,11 @@ def render(
     :param completions: of a divided Job; None leaves the template's.
     :param scaled_there: the replicas are the clusters' own: the manifest does not speak of them.
     :param labels: to have besides the template's.
+    :param workload: what is known of its kind, by default what Atoll knows by itself.
     """
     manifest = pruned
+    workload = workload or workloads.of(group_of(pruned["apiVersion"]), pruned["kind"])
     if replicas is not None:
-        workload = workloads.of(group_of(pruned["apiVersion"]), pruned["kind"])
         manifest = workload.with_replicas(manifest, replicas)
     if completions is not None:
         manifest = manifest | {"spec": manifest["spec"] | {"completions": completions}}
@@ -81,10 +86,14 @@ def render(
     if isinstance(overridden, OverrideFailed):
         return overridden
     manifest = without_empty_metadata(overridden) if overrides else overridden
-    if scaled_there:
-        spec = {field: value for field, value in manifest["spec"].items() if field != "replicas"}
-        manifest = manifest | {"spec": spec}
+    if scaled_there and (keys := _replicas_at(workload)) is not None:
+        manifest = without(manifest, keys)
     return Rendered.of(manifest)
+
+
+def _replicas_at(workload: Workload) -> Keys | None:
+    """Return where the objects of a kind say how many replicas they have."""
+    return workload.replicas_at if isinstance(workload, Interpretation) else ("spec", "replicas")
 
 
 def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:

@@ -9,11 +9,21 @@ from collections.abc import Callable, Collection, Sequence
 
 from policies import activation, suspension
 from policies.api.binding import BindingSpec, PolicyReference, TargetCluster
-from policies.api.propagation import PropagationPolicy
+from policies.api.propagation import PropagationPolicy, PropagationSpec
 from policies.eviction import Standing
 from policies.filters import Clusters
+from policies.interpreting import untold
 from policies.moving import Moved, Moving, move
-from policies.placement import Decision, Present, Workload, completions, hold, place, unsupported_fields
+from policies.placement import (
+    Decision,
+    Present,
+    Workload,
+    completions,
+    hold,
+    keep,
+    place,
+    unsupported_fields,
+)
 from policies.preservation import labels
 from policies.verdicts import Verdict
 
@@ -94,15 +104,25 @@ def _wish(
 def _placed(
     workload: Workload, policy: PropagationPolicy, clusters: Clusters, present: Present, moving: Moving
 ) -> Moved:
-    """Place a template, or hold it where it is because of a field that nothing acts on yet."""
-    if unsupported := unsupported_fields(policy.spec):
-        return Moved(hold(unsupported[0], clusters, present), moving.standing.evictions)
+    """Place a template, or hold it where it is."""
+    if (decision := held(workload, policy.spec, clusters, present)) is not None:
+        return Moved(decision, moving.standing.evictions)
     placement = policy.spec.placement
 
     def without(left: Collection[str]) -> Decision:
         return place(workload, placement, clusters, present._replace(evicted_from=left))
 
     return move(without, present, moving)
+
+
+def held(workload: Workload, spec: PropagationSpec, clusters: Clusters, present: Present) -> Decision | None:
+    """Keep a template where it is because of a field that nothing acts on yet, or since nothing tells its
+    replicas; None when it can be placed.
+    """
+    if unsupported := unsupported_fields(spec):
+        return hold(unsupported[0], clusters, present)
+    verdict = untold(workload, spec.placement, present.targets)
+    return keep(verdict, clusters, present) if verdict is not None else None
 
 
 def policy_reference(policy: PropagationPolicy) -> PolicyReference:

@@ -2,6 +2,7 @@
 
 from policies.api.binding import ClusterResourceBinding, ResourceBinding
 from policies.api.cluster import Cluster
+from policies.api.interpreter import ResourceInterpreter
 from policies.api.meta import Kind
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
@@ -19,5 +20,6 @@ KINDS: tuple[type[Kind], ...] = (
     RolloutPolicy,
     ClusterRolloutPolicy,
     Rollout,
+    ResourceInterpreter,
 )
 """All kinds of our API group."""

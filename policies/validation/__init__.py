@@ -14,12 +14,13 @@ from pydantic import ValidationError
 from policies.api import KINDS
 from policies.api.binding import ResourceBinding
 from policies.api.cluster import Cluster
+from policies.api.interpreter import ResourceInterpreter
 from policies.api.meta import Kind, Manifest
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PropagationPolicy
 from policies.api.rollout import Rollout
 from policies.api.rollout_policy import RolloutPolicy
-from policies.validation import override, propagation, rollout, syntax
+from policies.validation import interpreter, override, propagation, rollout, syntax
 from policies.validation.findings import Advice, Denial, Finding
 
 __all__ = ["Advice", "Denial", "Verdict", "validate"]
@@ -63,6 +64,8 @@ def _check(kind: Kind, clusters: Collection[str] | None) -> Iterator[Finding]:
             yield from rollout.check_policy(kind, clusters)
         case Rollout():
             yield from rollout.check_rollout(kind, clusters)
+        case ResourceInterpreter():
+            yield from interpreter.check(kind)
         case Cluster():
             yield from _cluster(kind)
         case ResourceBinding():

@@ -22,6 +22,7 @@ from policies.workloads import (
     statefulset,
     whole,
 )
+from policies.workloads.interpretation import NONE, Interpretations
 from policies.workloads.workload import Copies, Copy, Health, Workload
 
 __all__ = ["Copies", "Copy", "Health", "Workload", "is_whole", "of"]
@@ -45,9 +46,11 @@ _KINDS: Mapping[tuple[str, str], Workload] = {
 }
 
 
-def of(group: str, kind: str) -> Workload:
-    """Return what is known of a kind; kinds we know nothing of are propagated whole."""
-    return _KINDS.get((group, kind), whole)
+def of(group: str, kind: str, interpretations: Interpretations = NONE) -> Workload:
+    """Return what is known of a kind: by a module of ours, else as a ResourceInterpreter says; kinds nobody
+    knows anything of are propagated whole.
+    """
+    return _KINDS.get((group, kind)) or interpretations.get((group, kind)) or whole
 
 
 def is_whole(group: str, kind: str) -> bool:

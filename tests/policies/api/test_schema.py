@@ -86,6 +86,7 @@ def test_names_and_scopes() -> None:
         "RolloutPolicy": (["rop"], "Namespaced"),
         "ClusterRolloutPolicy": (["crop"], "Cluster"),
         "Rollout": (["ro"], "Namespaced"),
+        "ResourceInterpreter": (["ri"], "Cluster"),
         "MultiClusterService": (["mcsvc"], "Namespaced"),
         "ClusterExport": (None, "Namespaced"),
         "ServiceSet": (None, "Namespaced"),
