@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from typing import Any
 
 from federation.applies import Applies
@@ -22,6 +22,7 @@ from federation.controllers.evict import Evict
 from federation.controllers.gate import Gate, under_way
 from federation.controllers.held import Held
 from federation.controllers.host import Host, Override, PolicyKey, Propagation
+from federation.controllers.interpret import HOST, SETTLE, Interpret
 from federation.controllers.kept import Kept
 from federation.controllers.keys import Key
 from federation.controllers.kinds import Broken
@@ -47,6 +48,7 @@ from federation.metrics import Count, Metrics
 from federation.settings import Settings
 from policies.api.cluster import Cluster
 from policies.api.rollout import Rollout, RolloutStatus
+from policies.interpreting import GroupKind
 from policies.matching import group_of
 from policies.release.news import news
 from policies.requirements import lapsed
@@ -143,6 +145,8 @@ class Federation:
         self.rollout_policies = Controller(
             "rollout-policies", RolloutPolicies(self.host), workers=2, observe=observe
         )
+        self._interpreting = Interpret(self.host, self.fleet)
+        self.interpret = Controller("interpret", self._interpreting, workers=1, observe=observe)
         self._connecting = Clusters(
             self.host, self.fleet, self._held.verdict, self.health_changed, settings.evictions.grace
         )
@@ -181,6 +185,7 @@ class Federation:
             self.observe,
             self.report,
             self.rollout_policies,
+            self.interpret,
         ]
 
     def counts(self) -> tuple[Count, ...]:
@@ -210,6 +215,7 @@ class Federation:
         self.schedule.queue.add(ref)
         self._look_at_policies(ref)  # its labels may have changed
         self._dependencies.template_changed(ref)
+        self._interpreted(ref)
 
     def binding_changed(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)
@@ -275,6 +281,11 @@ class Federation:
         self.observe.queue.add(ref)
         self._look_at_copies(ref)
 
+    def interpreters_changed(self, kinds: Set[GroupKind]) -> None:
+        self.fleet.interpret(self.host.interpreters.in_force, kinds)
+        for name in self.host.interpreters.names():
+            self.interpret.queue.add(name)
+
     def rollout_policy_changed(self, key: PolicyKey) -> None:
         self.rollout_policies.queue.add(key)
         for ref, _ in self.host.bound():
@@ -288,6 +299,7 @@ class Federation:
         record = self.host.binding(ref)
         if record is not None and (record.deleting or record.moves or lapsed(record.spec)):
             self.schedule.queue.add(ref)
+        self._interpreted(ref, cluster)
         self._let_go()
 
     def scaling_changed(self, cluster: str, scaled: Scaled) -> None:
@@ -374,6 +386,11 @@ class Federation:
             if member.name in targets or member.copies.get(ref.resource, ref.key) is not None:
                 self.applies.look(Key(member.name, ref))
         self.observe.queue.add(ref)
+
+    def _interpreted(self, ref: Ref, cluster: str = HOST) -> None:
+        """Have an interpreter tell of an object that it can't read, or can again."""
+        if name := self._interpreting.note(ref, cluster):
+            self.interpret.queue.add_after(name, SETTLE)
 
     def _schedule_again(self, ref: Ref) -> None:
         self.schedule.queue.add(ref)

@@ -20,6 +20,7 @@ CLUSTER_RESOURCE_BINDING = _OURS["ClusterResourceBinding"]
 ROLLOUT_POLICY = _OURS["RolloutPolicy"]
 CLUSTER_ROLLOUT_POLICY = _OURS["ClusterRolloutPolicy"]
 ROLLOUT = _OURS["Rollout"]
+RESOURCE_INTERPRETER = _OURS["ResourceInterpreter"]
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", False)
 PODS = Resource("", "v1", "pods", "Pod")

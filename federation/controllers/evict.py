@@ -249,8 +249,7 @@ class Evict:
         member, copy = self._fleet.get(key.cluster), self._fleet.copy(key.cluster, key.ref)
         if member is None or not member.available or copy is None:
             return "Unknown"
-        resource = key.ref.resource
-        return workloads.of(resource.group, resource.kind).health(copy.live)
+        return copy.workload.health(copy.live)
 
     def _has(self, cluster: str, ref: Ref) -> bool | None:
         """Whether a cluster has a copy, as far as is known; None if it has long been out of reach."""

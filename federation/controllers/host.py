@@ -7,9 +7,10 @@ decides nothing and writes nothing; what changed is named to a Listener, never h
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any, Protocol
 
+from federation.controllers.interpreters import Interpreters
 from federation.controllers.kinds import (
     Broken,
     Record,
@@ -42,6 +43,7 @@ from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PropagationPolicy
 from policies.copies import binding_name
+from policies.interpreting import GroupKind
 from policies.matching import Index, Subject
 from policies.requirements import parties, suspenders
 from policies.suspension import suspends
@@ -64,6 +66,7 @@ class Listener(Protocol):
     def cluster_changed(self, name: str) -> None: ...
     def rollout_changed(self, ref: Ref) -> None: ...
     def rollout_policy_changed(self, key: PolicyKey) -> None: ...
+    def interpreters_changed(self, kinds: Set[GroupKind]) -> None: ...
     def templates_synced(self, resource: Resource) -> None: ...
     def kinds_changed(self, resources: frozenset[Resource]) -> None: ...
 
@@ -89,6 +92,7 @@ class Host:
             resource: Informer(api, resource, override_of, self._override_changed(resource))
             for resource in (OVERRIDE, CLUSTER_OVERRIDE)
         }
+        self.interpreters = Interpreters(api, self._interpreters_changed)
         self.rollouts = Rollouts(api, listener.rollout_changed, listener.rollout_policy_changed)
         self._refs: dict[PolicyKey, Ref] = {}  # of bindings, to name the template when the binding is gone
         self._last: dict[PolicyKey, Propagation | Override] = {}
@@ -119,6 +123,7 @@ class Host:
             *self._bindings.values(),
             *self._propagations.values(),
             *self._overrides.values(),
+            self.interpreters.informer,
             *self.rollouts.informers(),
         ]
 
@@ -130,7 +135,10 @@ class Host:
 
     def _mirror_templates(self, resource: Resource) -> Informer[Template]:
         return Informer(
-            self.api, resource, template_of, lambda key: self._listener.template_changed(Ref(resource, *key))
+            self.api,
+            resource,
+            lambda live: template_of(live, self.interpreters.in_force),
+            lambda key: self._listener.template_changed(Ref(resource, *key)),
         )
 
     def need(self, resources: frozenset[Resource]) -> None:
@@ -138,6 +146,13 @@ class Host:
         if resources != self._needed:
             self._needed = resources
             self._want_templates()
+
+    def _interpreters_changed(self, kinds: Set[GroupKind]) -> None:
+        """Read the templates of these kinds anew. They stay as they were until then."""
+        for resource, informer in self.templates:
+            if (resource.group, resource.kind) in kinds:
+                informer.relist()
+        self._listener.interpreters_changed(kinds)
 
     def _want_templates(self) -> None:
         """Mirror the kinds that policies select, those that bindings refer to and those that are needed."""

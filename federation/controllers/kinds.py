@@ -14,6 +14,7 @@ from federation.kube.resources import Manifest
 from policies import workloads
 from policies.api.binding import BindingSpec, ClusterResourceBinding, ResourceBinding
 from policies.api.cluster import Cluster
+from policies.api.interpreter import ResourceInterpreter
 from policies.api.meta import ObjectMeta
 from policies.api.override import ClusterOverridePolicy, OverridePolicy
 from policies.api.propagation import ClusterPropagationPolicy, PolicyStatus, PropagationPolicy
@@ -22,8 +23,10 @@ from policies.matching import never_propagated
 from policies.release.choice import POLICY_ANNOTATION
 from policies.rendering import prune
 from policies.validation import validate
+from policies.workloads import Workload
+from policies.workloads.interpretation import NONE, Interpretation, Interpretations
 
-P = TypeVar("P", PropagationPolicy, OverridePolicy, RolloutPolicy)
+P = TypeVar("P", PropagationPolicy, OverridePolicy, RolloutPolicy, ResourceInterpreter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class Template:
     replicas: int | None
     completions: int | None
     """Of a Job."""
+    workload: Workload
+    """What is known of its kind: what was decided by one ResourceInterpreter is not rendered by another."""
+    problem: str
+    """What keeps its replicas from being read, or empty."""
     manifest: bytes
     """JSON of the pruned object."""
     deleting: bool
@@ -49,15 +56,18 @@ class Template:
     status: Manifest = field(compare=False)
 
 
-def template_of(live: Manifest) -> Template:
+def template_of(live: Manifest, interpretations: Interpretations = NONE) -> Template:
     metadata = live["metadata"]
     group = live["apiVersion"].rpartition("/")[0]
+    workload = workloads.of(group, live["kind"], interpretations)
     return Template(
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         labels=metadata.get("labels") or {},
-        replicas=workloads.of(group, live["kind"]).replicas(live),
+        replicas=workload.replicas(live),
         completions=live["spec"].get("completions") if (group, live["kind"]) == ("batch", "Job") else None,
+        workload=workload,
+        problem=workload.problem(live) if isinstance(workload, Interpretation) else "",
         manifest=orjson.dumps(prune(live), option=orjson.OPT_SORT_KEYS),
         deleting="deletionTimestamp" in metadata,
         excluded=never_propagated(live),

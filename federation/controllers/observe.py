@@ -125,7 +125,6 @@ class Observe:
         outcome = self._apply.outcomes.get(Key(cluster, ref), _PENDING)
         verdict = outcome.verdict or Verdict("", "")
         group, kind = ref.resource.group, ref.resource.kind
-        workload = workloads.of(group, kind)
         told = workloads.is_whole(group, kind) or ending.ended(group, kind, copy.live)
         return ClusterResult(
             name=cluster,
@@ -133,9 +132,9 @@ class Observe:
             applied=outcome.applied,
             reason=verdict.reason,
             message=verdict.message,
-            health=workload.health(copy.live),
-            replicas=workload.replicas(copy.live),
-            ready=workload.ready(copy.live),
+            health=copy.workload.health(copy.live),
+            replicas=copy.workload.replicas(copy.live),
+            ready=copy.workload.ready(copy.live),
             status=(copy.live["status"] or None) if told else None,
             template_uid=record.spec.resource.uid if ending.may_end(group, kind) else "",
         )
@@ -164,12 +163,11 @@ class Observe:
             return False
         if template.uid != record.spec.resource.uid:
             return False  # what is known is of an earlier one of its name
-        workload = workloads.of(ref.resource.group, ref.resource.kind)
         copies = {target.name: self._copy(ref, target.name, record) for target in record.spec.clusters}
         unheard = {name for name, copy in copies.items() if copy.live is None and not copy.reachable}
         if unheard & _held(record):
             return False  # out of reach since this process began: the numbers it had are in the status only
-        status = workload.roll_up(
+        status = template.workload.roll_up(
             copies, generation=template.generation, previous=template.status, now=utc_now()
         )
         if status is None or status == template.status:

@@ -16,19 +16,21 @@ from federation.kube.ref import Ref
 from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.override import OverridePolicy
+from policies.interpreting import replicas_unknown
 from policies.overriders import Override, overrides_for
 from policies.release.content import content, with_content
 from policies.release.permission import Permission
 from policies.release.revision import Revision
 from policies.rendering import Rendered, held, render
 from policies.verdicts import Verdict
-from policies.workloads import drivers
+from policies.workloads import Workload, drivers
 
 _YAML = Yaml()
 
 
 class _Key(NamedTuple):
     manifest: bytes
+    workload: Workload
     revision: str
     """The revision that its content is of, when it is not the present one."""
     replicas: int | None
@@ -69,8 +71,11 @@ class Renderer:
         revision = self._revision(ref, template, may) if may is not None else None
         if isinstance(revision, Verdict):
             return revision
+        if target.replicas is not None and template.replicas is None:
+            return replicas_unknown(ref.resource.kind)
         key = _Key(
             template.manifest,
+            template.workload,
             revision.name if revision else "",
             None if scaled_there else _replicas(target, may),
             scaled_there,
@@ -114,9 +119,16 @@ class Renderer:
                 overrides=key.overrides,
                 scaled_there=key.scaled_there,
                 labels=dict(key.labels),
+                workload=key.workload,
             )
             if revision is not None and isinstance(rendered, Rendered):
-                past = render(with_content(pruned, revision.content), overrides=key.past)
+                past = render(
+                    with_content(pruned, revision.content),
+                    replicas=key.replicas,  # what a ResourceInterpreter finds replicas in is content
+                    overrides=key.past,
+                    scaled_there=key.scaled_there,
+                    workload=key.workload,
+                )
                 rendered = past if isinstance(past, Verdict) else _with_content_of(rendered, past)
             self._rendered[key] = rendered
         return rendered

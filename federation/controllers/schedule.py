@@ -263,6 +263,7 @@ def _facts(ref: Ref, template: Template) -> Workload:
         kind=ref.resource.kind,
         replicas=template.replicas,
         uid=template.uid,
+        problem=template.problem,
     )
 
 

@@ -22,6 +22,8 @@ from policies.copies import (
     RELEASE_MANAGER,
     Copy,
 )
+from policies.workloads import Workload
+from policies.workloads.interpretation import NONE, Interpretation, Interpretations
 
 _WITHOUT_STATUS = frozenset(
     {
@@ -41,9 +43,12 @@ _WITHOUT_STATUS = frozenset(
 )
 
 
-def has_replicas(resource: Resource) -> bool:
+def has_replicas(resource: Resource, interpretations: Interpretations = NONE) -> bool:
     """Return whether a kind says how many replicas it has."""
-    return workloads.of(resource.group, resource.kind).replicas({"spec": {}}) is not None
+    workload = workloads.of(resource.group, resource.kind, interpretations)
+    if isinstance(workload, Interpretation):
+        return workload.replicas_at is not None
+    return workload.replicas({"spec": {}}) is not None
 
 
 def metadata_only(resource: Resource) -> bool:
@@ -62,6 +67,8 @@ class MemberCopy:
     """
     restrained: bytes
     """The same of the entry of a release."""
+    workload: Workload
+    """What is known of its kind, by which `live` was made."""
     live: Manifest
     """What health and roll-up of its kind read."""
     resource_version: str = field(compare=False)
@@ -102,11 +109,13 @@ def fields_of(owned: bytes) -> Manifest:
     return orjson.loads(owned) if owned else {}
 
 
-def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
-    """Return the transform of the Informer of a resource."""
-    workload = workloads.of(resource.group, resource.kind)
+def projection(
+    resource: Resource, interpretations: Callable[[], Interpretations] = lambda: NONE
+) -> Callable[[Manifest], MemberCopy]:
+    """Return the transform of the Informer of a resource, which reads a copy as its kind is read then."""
 
     def transform(live: Manifest) -> MemberCopy:
+        workload = workloads.of(resource.group, resource.kind, interpretations())
         metadata = live["metadata"]
         annotations = metadata.get("annotations") or {}
         managed = metadata.get("managedFields") or []
@@ -121,6 +130,7 @@ def projection(resource: Resource) -> Callable[[Manifest], MemberCopy]:
             ),
             owned=_owned_by(FIELD_MANAGER, managed),
             restrained=_owned_by(RELEASE_MANAGER, managed),
+            workload=workload,
             live=workload.project(live),
             resource_version=metadata["resourceVersion"],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from federation.kube.ref import Ref
 from federation.kube.resources import Resource
 from federation.members.copies import MemberCopy
 from federation.members.member import Companion, Listener, Member
+from policies.interpreting import GroupKind
+from policies.workloads.interpretation import NONE, Interpretations
 
 log = logging.getLogger(__name__)
 RESTART_DELAY = 5.0
@@ -41,6 +43,7 @@ class Fleet:
         self._berths: dict[str, _Berth] = {}
         self._resources: frozenset[Resource] = frozenset()
         self._capacity = False
+        self._interpretations = NONE
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -103,6 +106,12 @@ class Fleet:
         for member in self:
             self._want(member)
 
+    def interpret(self, interpretations: Interpretations, changed: Set[GroupKind]) -> None:
+        """Read kinds in these ways, and the copies of those that changed anew."""
+        self._interpretations = interpretations
+        for member in self:
+            member.interpret(interpretations, changed)
+
     def want_capacity(self, wanted: bool) -> None:
         """Know what is free in every member, or no more."""
         self._capacity = wanted
@@ -122,6 +131,7 @@ class Fleet:
                         name, api, self._host_id, self._listener, self._companion, cluster_uid=cluster_uid
                     )
                     self._berths[name].member = member
+                    member.interpret(self._interpretations, frozenset())
                     self._want(member)
                     self._listener.health_changed(name)
                     await member.run()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Set
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -31,7 +31,9 @@ from policies import pod_networks
 from policies.api.cluster import Removal
 from policies.capacity import totals
 from policies.copies import HOST_LABEL
+from policies.interpreting import GroupKind
 from policies.nodes import node_of
+from policies.workloads.interpretation import NONE, Interpretations
 
 log = logging.getLogger(__name__)
 
@@ -111,6 +113,7 @@ class Member:
                 counted=lambda: listener.surveyed(name),
             ),
         )
+        self._interpretations = NONE
         self._served = Served(api, self.discovery, self._served_changed)
         self._selector, self._listener = {"labelSelector": f"{HOST_LABEL}={host_id}"}, listener
         self._open, self._closed = asyncio.Event(), asyncio.Event()
@@ -126,7 +129,10 @@ class Member:
 
     def sees(self, resource: Resource) -> bool:
         """Whether it is known what is ours of a kind here, and whose replicas it has."""
-        return self.copies.synced(resource) and (not has_replicas(resource) or self.autoscalers.known())
+        return self.copies.synced(resource) and (not self._has_replicas(resource) or self.autoscalers.known())
+
+    def _has_replicas(self, resource: Resource) -> bool:
+        return has_replicas(resource, self._interpretations)
 
     def mirror_failure(self, resource: Resource) -> ApiError | None:
         """Return why a kind can't be listed in this member, if it can't."""
@@ -176,14 +182,21 @@ class Member:
 
     def _mirror(self, resource: Resource) -> Informer[MemberCopy]:
         return Informer(
-            self.api, resource, projection(resource),
+            self.api, resource, projection(resource, lambda: self._interpretations),
             lambda key: self._listener.copy_changed(self.name, Ref(resource, *key)),
             selector=self._selector, metadata_only=metadata_only(resource),
         )  # fmt: skip
 
+    def interpret(self, interpretations: Interpretations, changed: Set[GroupKind]) -> None:
+        """Read kinds in these ways, and the copies of those that changed anew."""
+        self._interpretations = interpretations
+        for resource, informer in self.copies:
+            if (resource.group, resource.kind) in changed:
+                informer.relist()
+
     def _autoscalers_listed(self) -> None:
         for resource, _ in self.copies:
-            if has_replicas(resource) and self.copies.synced(resource):
+            if self._has_replicas(resource) and self.copies.synced(resource):
                 self._listener.copies_synced(self.name, resource)
 
     def _served_changed(self) -> None:

@@ -151,7 +151,8 @@ async def _sights(
 def _ours(source: From, known: Known, sight: Sight) -> Sight:
     if sight.name != source.name or sight.live is None:
         return sight
-    return sight._replace(copy=projection(known.ref.resource)(sight.live))
+    read_by = known.host.interpreters.in_force
+    return sight._replace(copy=projection(known.ref.resource, lambda: read_by)(sight.live))
 
 
 async def _changes(source: From, place: Decided, live: Manifest, sights: Sights) -> tuple[Field, ...]:

@@ -21,9 +21,10 @@ from policies.explaining import unplaced
 from policies.filters import Clusters
 from policies.matching import ranking
 from policies.overriders import Step, overrides_for, steps
-from policies.placement import Decision, Present, Workload, hold, needs_capacity, place, unsupported_fields
+from policies.placement import Decision, Present, Workload, needs_capacity, place
 from policies.rendering import Rendered, render
 from policies.requirements import own
+from policies.scheduling import held
 from policies.verdicts import OverrideFailed, Verdict
 
 _YAML = Yaml()
@@ -150,10 +151,11 @@ def _decision(known: Known, policy: PropagationPolicy, clusters: Clusters) -> De
     before = own(known.record.spec) if known.record is not None else None
     limited = needs_capacity(policy.spec.placement)
     present = _present(before)._replace(free=dict.fromkeys(clusters.by_name, 0) if limited else {})
-    if unsupported := unsupported_fields(policy.spec):
-        return hold(unsupported[0], clusters, present)
-    workload = Workload(resource.api_version, resource.kind, template.replicas, template.uid)
-    return place(workload, policy.spec.placement, clusters, present)
+    workload = Workload(
+        resource.api_version, resource.kind, template.replicas, template.uid, template.problem
+    )
+    decision = held(workload, policy.spec, clusters, present)
+    return decision or place(workload, policy.spec.placement, clusters, present)
 
 
 def _present(before: BindingSpec | None) -> Present:
@@ -173,6 +175,7 @@ def _overrides(known: Known, cluster: Cluster, target: TargetCluster) -> tuple[A
         replicas=target.replicas,
         completions=target.completions,
         labels=target.preserved_labels,
+        workload=template.workload,
     )
     assert isinstance(plain, Rendered)  # only rules fail
     return tuple(_applied(step) for step in steps(plain.manifest, rules))

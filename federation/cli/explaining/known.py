@@ -6,7 +6,7 @@ So that a command answers by the controller's own classes, which ask the mirrors
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 from federation.cli.explaining.objects import object_named
@@ -24,9 +24,11 @@ from federation.resources import (
     CONTROLLER_REVISIONS,
     OVERRIDE,
     PROPAGATION,
+    RESOURCE_INTERPRETER,
     ROLLOUT,
     ROLLOUT_POLICY,
 )
+from policies.interpreting import GroupKind
 from policies.release.revision import WORKLOAD_LABEL
 from policies.workloads import drivers
 
@@ -53,6 +55,7 @@ class Nobody:
     def cluster_changed(self, name: str) -> None: ...
     def rollout_changed(self, ref: Ref) -> None: ...
     def rollout_policy_changed(self, key: PolicyKey) -> None: ...
+    def interpreters_changed(self, kinds: Set[GroupKind]) -> None: ...
     def templates_synced(self, resource: Resource) -> None: ...
     def kinds_changed(self, resources: frozenset[Resource]) -> None: ...
 
@@ -85,7 +88,8 @@ async def bound(host: Host, asked: Ref) -> Ref:
 
 async def known_as(host: Host, ref: Ref, live: Manifest) -> Known:
     """Read all that decides about an object that is on the host like this, or is to be."""
-    await asyncio.gather(_policies(host, ref.namespace), _clusters(host), _release(host, ref, live))
+    reads = (_policies(host, ref.namespace), _clusters(host), _release(host, ref, live), _interpreters(host))
+    await asyncio.gather(*reads)
     host.templates.want({ref.resource})
     host.observe_template(ref, live)
     template = host.template(ref)
@@ -103,6 +107,11 @@ async def _policies(host: Host, namespace: str) -> None:
 async def _clusters(host: Host) -> None:
     for cluster in await _all(host.api, CLUSTER, ""):
         host.clusters.observe(cluster)
+
+
+async def _interpreters(host: Host) -> None:
+    for interpreter in await _all(host.api, RESOURCE_INTERPRETER, ""):
+        host.interpreters.observe(interpreter)
 
 
 async def _release(host: Host, ref: Ref, live: Manifest) -> None:

@@ -81,8 +81,9 @@ async def _sight(api: Api, known: Known, host_id: str, name: str) -> Sight:
         return Sight(name, None, None, scaled=False)
     owner = (live["metadata"].get("labels") or {}).get(HOST_LABEL, "")
     is_ours = owner == host_id or (bool(owner) and record is not None and is_placed_by(record, live))
-    copy = projection(ref.resource)(live) if is_ours else None
-    return Sight(name, live, copy, has_replicas(ref.resource) and await _is_scaled(api, ref))
+    read_by = known.host.interpreters.in_force
+    copy = projection(ref.resource, lambda: read_by)(live) if is_ours else None
+    return Sight(name, live, copy, has_replicas(ref.resource, read_by) and await _is_scaled(api, ref))
 
 
 async def _is_scaled(api: Api, ref: Ref) -> bool:
