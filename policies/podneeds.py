@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from policies.api.meta import Manifest
-from policies.podspec import pod_spec_path
+from policies.podspec import Path, pod_spec_path
 from policies.quantities import amounts
 
 PODS = "pods"
@@ -54,13 +54,15 @@ class Need(NamedTuple):
     """One of them must hold; None where nothing is asked."""
 
 
-def need_of_template(manifest: Manifest) -> Need | None:
+def need_of_template(manifest: Manifest, taught: Path | None = None) -> Need | None:
     """Return what each pod of a workload needs.
 
     None for a kind without pods, and for what can't be one: a kind whose CRD does not say what is in its
     template can hold anything there.
+
+    :param taught: where a ResourceInterpreter says that the pod spec is.
     """
-    if (path := pod_spec_path(manifest)) is None:
+    if (path := pod_spec_path(manifest) or taught) is None:
         return None
     spec: Any = manifest
     try:

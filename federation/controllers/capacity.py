@@ -23,6 +23,8 @@ from policies.api.propagation import PropagationPolicy
 from policies.placement import needs_capacity
 from policies.podneeds import Need, need_of_template
 from policies.pods import Owner
+from policies.podspec import Path
+from policies.workloads.interpretation import Interpretation
 
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 
@@ -160,12 +162,14 @@ def _asked(template: Template, policy: PropagationPolicy | None) -> Need | None:
 
 
 def _need(template: Template) -> Need | None:
-    return None if template.replicas is None else _need_of(template.manifest)
+    workload = template.workload
+    taught = workload.pod_spec_at if isinstance(workload, Interpretation) else None
+    return None if template.replicas is None else _need_of(template.manifest, taught)
 
 
 @lru_cache(maxsize=4096)
-def _need_of(manifest: bytes) -> Need | None:
-    return need_of_template(orjson.loads(manifest))
+def _need_of(manifest: bytes, taught: Path | None) -> Need | None:
+    return need_of_template(orjson.loads(manifest), taught)
 
 
 def _owner(ref: Ref) -> Owner:
