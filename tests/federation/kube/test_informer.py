@@ -193,6 +193,19 @@ async def test_a_watch_that_is_open_is_ended_for_a_new_list_where_that_is_asked_
     assert mirrored.informer.failure is None
 
 
+async def test_a_list_that_is_asked_for_during_a_list_is_made(script: Script) -> None:
+    script.lists = [listing(5, widget("a", 1, x="old")), listing(6, widget("a", 6, x="new"))]
+    async with scripted(script.handle) as api:
+        informer: Informer[Any] = Informer(
+            api, WIDGETS, spec_of, lambda _: script.list_count == 1 and informer.relist()
+        )
+        task = asyncio.create_task(informer.run())
+        await until(lambda: informer.get(A) == {"x": "new"} and informer.connected)
+        task.cancel()
+        await asyncio.wait([task])
+    assert script.list_count == 2
+
+
 async def test_what_a_list_says_is_told_from_what_the_watch_does(script: Script) -> None:
     script.lists = [listing(5, widget("a", 1)), listing(9, widget("a", 8, x=1))]
     script.watches = [[event("ADDED", widget("b", 6)), expired()], []]
