@@ -27,15 +27,23 @@ def in_force(interpreters: Iterable[ResourceInterpreter]) -> Mapping[GroupKind, 
     :param interpreters: those that are valid; those being deleted do not count.
     """
     staying = [each for each in interpreters if not each.metadata.deletion_timestamp]
-    youngest_first = sorted(
-        staying, key=lambda each: (each.metadata.creation_timestamp, each.metadata.name), reverse=True
-    )
-    return {target_of(each): each for each in youngest_first}
+    return {target_of(each): each for each in sorted(staying, key=_age, reverse=True)}
+
+
+def _age(interpreter: ResourceInterpreter) -> tuple[bool, str, str]:
+    """One that is in a file, and was not created yet, is the youngest."""
+    metadata = interpreter.metadata
+    return not metadata.creation_timestamp, metadata.creation_timestamp, metadata.name
 
 
 def interpretations(chosen: Mapping[GroupKind, ResourceInterpreter]) -> Interpretations:
     """Return how each kind is read."""
     return {target: interpretation(each.spec) for target, each in chosen.items()}
+
+
+def read_anew(before: Interpretations, after: Interpretations) -> set[GroupKind]:
+    """Return the kinds that are read in another way than before."""
+    return {kind for kind in before.keys() | after.keys() if before.get(kind) != after.get(kind)}
 
 
 def untold(workload: Workload, placement: Placement, targets: Sequence[TargetCluster]) -> Verdict | None:

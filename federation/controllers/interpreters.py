@@ -52,8 +52,7 @@ class Interpreters:
         valid_ones = (each for _, each in self.informer.items() if not isinstance(each, Broken))
         self._chosen = interpreting.in_force(valid_ones)
         self.in_force = interpreting.interpretations(self._chosen)
-        targets = before.keys() | self.in_force.keys()
-        self._changed({target for target in targets if before.get(target) != self.in_force.get(target)})
+        self._changed(interpreting.read_anew(before, self.in_force))
 
 
 def _interpreter(live: Manifest) -> Interpreter:

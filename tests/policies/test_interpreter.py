@@ -15,6 +15,7 @@ from policies.api.propagation import Placement
 from policies.interpreting import in_force, interpretations, unreadable, untold
 from policies.jsonpath import BadPath, Mismatch, parse
 from policies.placement import Workload
+from policies.podneeds import need_of_template
 from policies.rendering import Rendered, prune, render
 from policies.workloads import Copy
 from policies.workloads.interpretation import Interpretation, interpretation
@@ -298,14 +299,29 @@ def test_sums_return_to_zero_with_the_last_copy() -> None:
     assert taught.roll_up({}, generation=1, previous={}, now=NOW) is None
 
 
+# Pods
+
+
+def test_what_the_pods_of_a_taught_kind_ask_for_is_read() -> None:
+    pods = {"spec": {"containers": [{"name": "a", "resources": {"requests": {"cpu": "2"}}}]}}
+    taught = read_by(podTemplatePath=".spec.server.template")
+    live = database(server={"template": pods})
+    need = need_of_template(live, taught.pod_spec_at)
+    assert need is not None
+    assert dict(need.requests) == {"cpu": 2000, "pods": 1}
+    assert need_of_template(database(), taught.pod_spec_at) is None
+    assert need_of_template(live, read_by().pod_spec_at) is None
+
+
 # Which one counts
 
 
 def test_the_oldest_counts_then_the_first_by_name() -> None:
     old, young = interpreter("z", "2026-01-01T00:00:00Z"), interpreter("a", "2026-01-02T00:00:00Z")
-    twin = interpreter("b", "2026-01-01T00:00:00Z")
+    twin, file = interpreter("b", "2026-01-01T00:00:00Z"), interpreter("0", "")
     assert in_force([young, old])[KIND] == old
     assert in_force([old, twin, young])[KIND] == twin
+    assert in_force([file, young])[KIND] == young
 
 
 def test_one_that_is_being_deleted_does_not_count() -> None:
