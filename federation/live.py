@@ -19,6 +19,7 @@ from federation.resources import (
     OVERRIDE,
     PROPAGATION,
     RESOURCE_BINDING,
+    RESOURCE_INTERPRETER,
 )
 from policies.api.meta import GROUP, Manifest
 from policies.dependencies import DependencyKind
@@ -76,7 +77,8 @@ def _resource(discovery: Discovery, manifest: Manifest) -> Resource:
 
 async def _base(api: Api, discovery: Discovery, given: Sequence[Document]) -> Base:
     """List clusters, policies and bindings, then the templates of every kind that these or the files name."""
-    manifests = {identity_of(each): each async for each in _listed(api, (CLUSTER, *_POLICIES))}
+    ours = (CLUSTER, RESOURCE_INTERPRETER, *_POLICIES)
+    manifests = {identity_of(each): each async for each in _listed(api, ours)}
     standing = dict(recorded([each async for each in _listed(api, _BINDINGS)]))
     invalid = dict(_invalid(manifests))
     for key in invalid:

@@ -16,8 +16,10 @@ from mcs.api import KINDS as SERVICE_KINDS
 from policies.api import KINDS
 from policies.api.binding import BindingSpec, ResourceBinding
 from policies.api.cluster import Cluster
+from policies.api.interpreter import ResourceInterpreter
 from policies.api.meta import API_VERSION, GROUP, Manifest
 from policies.api.schema import kind_schema
+from policies.interpreting import in_force, interpretations, read_anew
 from policies.matching import group_of, never_propagated
 from policies.planning.applying import applied
 from policies.planning.comparison import Plan, State, compare
@@ -35,11 +37,13 @@ from policies.validation import validate
 from policies.validation.selection import CLUSTER_SCOPED
 from policies.validation.unknown import unknown_fields
 from policies.verdicts import Verdict
+from policies.workloads.interpretation import Interpretations
 
 _MODELS = {kind.__name__: kind for kind in (*KINDS, *SERVICE_KINDS)}
 _BINDINGS = ("ResourceBinding", "ClusterResourceBinding")
 _JUDGED = frozenset(kind.__name__ for kind in KINDS)
 """Kinds that `policies.validation` knows."""
+_INTERPRETER = (GROUP, ResourceInterpreter.__name__)
 _CLUSTER_SCOPED = CLUSTER_SCOPED | {(GROUP, name) for name, kind in _MODELS.items() if not kind.namespaced}
 
 
@@ -71,12 +75,14 @@ def planned(
     :param given: the objects to apply.
     :param prune: what is not given is to go, but for Clusters: these leave by `atoll unjoin`.
     """
-    before = _entities(base.manifests)
     then = {key: _onto(base.manifests.get(key), each) for key, each in given.items()}
     changed = {key: each for key, each in then.items() if base.manifests.get(key) != each}
-    kept = (key for key in before if key not in changed and (key in given or not prune or is_cluster(key)))
-    after = {key: before[key] for key in kept}
-    after |= _entities(changed)
+    kept = {
+        key: each
+        for key, each in base.manifests.items()
+        if key not in changed and (key in given or not prune or is_cluster(key))
+    }
+    before, after = _entities(base.manifests, kept, changed)
     from_files = given if base.live else {**base.manifests, **given}
     notes = [*notes, *_assume(before, after, from_files)]
     states = _states(base, before, after, given)
@@ -96,8 +102,28 @@ def is_cluster(key: Identity) -> bool:
     return (key.group, key.kind) == (GROUP, "Cluster")
 
 
-def _entities(manifests: Mapping[Identity, Manifest]) -> dict[Identity, Entity]:
-    found = ((key, entity_of(manifest)) for key, manifest in manifests.items())
+def _interpretations(manifests: Mapping[Identity, Manifest]) -> Interpretations:
+    """Return how the ResourceInterpreters among some objects, which are valid, have kinds read."""
+    ours = (each for key, each in manifests.items() if (key.group, key.kind) == _INTERPRETER)
+    return interpretations(in_force(map(ResourceInterpreter.model_validate, ours)))
+
+
+def _entities(
+    present: Mapping[Identity, Manifest],
+    kept: Mapping[Identity, Manifest],
+    changed: Mapping[Identity, Manifest],
+) -> tuple[dict[Identity, Entity], dict[Identity, Entity]]:
+    """Parse what there is, and what there would be: what stays, as it is read then, and what changes."""
+    reads, will_read = _interpretations(present), _interpretations({**kept, **changed})
+    kinds = read_anew(reads, will_read)
+    before = _parsed(present, reads)
+    after = {key: before[key] for key in kept if key in before and (key.group, key.kind) not in kinds}
+    anew = {key: each for key, each in kept.items() if (key.group, key.kind) in kinds}
+    return before, after | _parsed({**anew, **changed}, will_read)
+
+
+def _parsed(manifests: Mapping[Identity, Manifest], read_by: Interpretations) -> dict[Identity, Entity]:
+    found = ((key, entity_of(manifest, read_by)) for key, manifest in manifests.items())
     return {key: entity for key, entity in found if entity is not None}
 
 

@@ -153,6 +153,7 @@ class Renderer:
                     completions=target.completions,
                     overrides=overrides,
                     labels=target.preserved_labels,
+                    workload=template.read_by,
                 )
             copies[target.name] = self._rendered[key]
         return copies

@@ -20,6 +20,7 @@ from policies.matching import Index, Subject, group_of, never_propagated, subjec
 from policies.placement import Workload
 from policies.rendering import prune
 from policies.requirements import Identity
+from policies.workloads.interpretation import NONE, Interpretation, Interpretations
 
 __all__ = ["Entity", "Identity", "Template", "World", "entity_of", "identity_of", "serving_everything"]
 
@@ -40,14 +41,17 @@ class Template(NamedTuple):
     workload: Workload
     completions: int | None
     """Of a Job."""
+    read_by: workloads.Workload
+    """What is known of its kind."""
 
 
 Entity = PropagationPolicy | OverridePolicy | Cluster | Template
 
 
-def entity_of(manifest: Manifest) -> Entity | None:
+def entity_of(manifest: Manifest, interpretations: Interpretations = NONE) -> Entity | None:
     """Parse a manifest; None for what no policy can propagate.
 
+    :param interpretations: what ResourceInterpreters say of kinds.
     :raises ValueError: its fields are not of the shapes that its kind has.
     """
     if manifest["apiVersion"] == API_VERSION and manifest["kind"] in _MODELS:
@@ -55,23 +59,25 @@ def entity_of(manifest: Manifest) -> Entity | None:
     if never_propagated(manifest):
         return None
     try:
-        return _template(manifest)
+        return _template(manifest, interpretations)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"it has not the shape of a {manifest['kind']}: {_said(error)}") from error
 
 
-def _template(manifest: Manifest) -> Template:
+def _template(manifest: Manifest, interpretations: Interpretations) -> Template:
     group, kind = group_of(manifest["apiVersion"]), manifest["kind"]
     if not workloads.is_whole(group, kind) and not isinstance(manifest.get("spec"), dict):
         raise KeyError("spec")
+    read_by = workloads.of(group, kind, interpretations)
     workload = Workload(
         manifest["apiVersion"],
         kind,
-        workloads.of(group, kind).replicas(manifest),
+        read_by.replicas(manifest),
         manifest["metadata"].get("uid", ""),
+        read_by.problem(manifest) if isinstance(read_by, Interpretation) else "",
     )
     completions = manifest["spec"].get("completions") if (group, kind) == ("batch", "Job") else None
-    return Template(prune(manifest), subject_of(manifest), workload, completions)
+    return Template(prune(manifest), subject_of(manifest), workload, completions, read_by)
 
 
 def _said(error: Exception) -> str:

@@ -286,3 +286,38 @@ def test_the_host_and_files_are_not_both_the_base(files: Files) -> None:
     result = files.plan("--from-live", base=[], given=[APP])
     assert result.exit_code == 2
     assert "--from-live takes the host for the base" in result.stderr
+
+
+DATABASE: Manifest = {
+    "apiVersion": "example.com/v1",
+    "kind": "Database",
+    "metadata": {"name": "orders", "namespace": "shop"},
+    "spec": {"size": 3},
+}
+
+
+def databases(path: str) -> Manifest:
+    """An interpreter that finds the replicas of a Database at a path."""
+    target = {"apiVersion": "example.com/v1", "kind": "Database"}
+    spec = {"target": target, "specReplicasPath": path}
+    metadata = {"name": "databases"}
+    return {"apiVersion": API_VERSION, "kind": "ResourceInterpreter", "metadata": metadata, "spec": spec}
+
+
+def of_databases() -> Manifest:
+    divided = policy("m1", "m2")
+    divided["spec"]["resourceSelectors"] = [{"apiVersion": "example.com/v1", "kind": "Database"}]
+    return divided
+
+
+def test_a_kind_is_read_as_the_interpreters_in_the_files_say(files: Files) -> None:
+    base = [*CLUSTERS, of_databases(), databases(".spec.size"), DATABASE]
+    told = files.plan(base=base, given=[DATABASE | {"spec": {"size": 5}}])
+    assert "spec.size: 2 -> 3" in told.stdout
+
+
+def test_a_changed_interpreter_changes_what_is_there(files: Files) -> None:
+    base = [*CLUSTERS, of_databases(), databases(".spec.shards"), DATABASE]
+    told = files.plan(base=base, given=[databases(".spec.size")])
+    assert "spec.size: 3 -> 2" in told.stdout
+    assert "spec.size: 3 -> 1" in told.stdout
