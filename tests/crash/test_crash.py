@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.crash.evictions import DIRECTLY, EVICTION
 from tests.crash.harness import Recorded, Run, Scenario
 from tests.crash.incarnation import Violation
 from tests.crash.scenarios import DELETION, SCENARIOS
@@ -29,9 +30,15 @@ async def test_a_deleted_template_costs_each_member_one_deletion(world: World) -
     assert deletions == ["host DELETE", "m1 DELETE", "m2 DELETE"]
 
 
+@pytest.mark.timeout(300)
+async def test_harm_while_a_workload_leaves_a_cluster_changes_nothing_in_the_end(world: World) -> None:
+    recorded = await Run(world, EVICTION).record()
+    await perturb_all(world, EVICTION, recorded, recorded.sample(1))
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", [*SCENARIOS, EVICTION, DIRECTLY], ids=lambda scenario: scenario.name)
 async def test_harm_at_any_write_changes_nothing_in_the_end(world: World, scenario: Scenario) -> None:
     recorded = await Run(world, scenario).record()
     await perturb_all(world, scenario, recorded, recorded.points())

@@ -135,6 +135,16 @@ def test_a_cluster_that_fails_gets_nothing_new_at_once_and_loses_what_it_has_aft
     assert tainted(later, UNREACHABLE_TAINT, at(4000), 40) == (later, None)
 
 
+def test_a_cluster_that_comes_and_goes_within_the_grace_loses_nothing() -> None:
+    taints: list[Taint] = []
+    for second in range(0, 300, 10):  # five minutes long it is gone for ten seconds, and back for ten
+        key = UNREACHABLE_TAINT if second % 20 == 0 else None
+        for look in (second, second + 4, second + 8):
+            taints = tainted(taints, key, at(look), 40).taints
+            assert all(each.effect == "NoSchedule" for each in taints)
+    assert taints == []
+
+
 def test_its_times_stay_when_it_fails_in_another_way() -> None:
     later = tainted(tainted([], UNREACHABLE_TAINT, NOW, 40).taints, UNREACHABLE_TAINT, at(41), 40).taints
     found, _ = tainted(later, NOT_READY_TAINT, at(60), 40)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.api.binding import BindingSpec, Eviction, ResourceReference
@@ -126,6 +126,7 @@ def test_a_workload_that_is_unhealthy_everywhere_stays() -> None:
     assert moved({"m1": 3, "m2": 3}, one, DIVIDED, among=two)[:2] == ({"m2": 6}, ["m1"])
 
 
+@settings(max_examples=50)
 @given(
     due=st.sets(st.sampled_from(["m1", "m2", "m3"])),
     before=st.sets(st.sampled_from(["m1", "m2", "m3"]), min_size=1),
