@@ -31,6 +31,8 @@ class Standing(NamedTuple):
     applied: bool
     """In all its clusters."""
     failures: tuple[Failure, ...]
+    matched: bool = True
+    """The policy speaks of it; False for what its workloads need, of which only failures are told."""
 
 
 def standing(named: object, binding: ResourceBinding) -> Standing:
@@ -52,7 +54,7 @@ def propagation_status(
 ) -> PolicyStatus:
     """Return the status of a propagation policy.
 
-    :param standings: of the objects that it governs.
+    :param standings: of the objects that it governs, and of those that its workloads need.
     :param suspended: what it suspends, if anything.
     """
     return _status(list(standings), suspended, before, stamp)
@@ -86,20 +88,21 @@ def invalid(message: str, before: PolicyStatus, stamp: Stamp) -> PolicyStatus:
 def _status(
     standings: Sequence[Standing], suspended: Verdict | None, before: PolicyStatus, stamp: Stamp
 ) -> PolicyStatus:
-    applied = sum(each.applied for each in standings)
+    matched = [each for each in standings if each.matched]
+    applied = sum(each.applied for each in matched)
     shown = nsmallest(SHOWN_FAILURES, _failures(standings))
     if shown:
         verdict = Verdict("Failing", f"{shown[0].object}: {shown[0].reason}: {shown[0].message}")
     elif suspended is not None:
         verdict = suspended
-    elif not standings:
+    elif not matched:
         verdict = Verdict("NothingMatched", "no object on the host is governed or changed by this policy")
     else:
-        verdict = Verdict("Applied", f"{applied} of {len(standings)} objects hold in all their clusters")
+        verdict = Verdict("Applied", f"{applied} of {len(matched)} objects hold in all their clusters")
     status: Status = "False" if shown or suspended else "True"
     return PolicyStatus(
         observed_generation=stamp.generation,
-        matched=len(standings),
+        matched=len(matched),
         applied=applied,
         failed=sum(bool(each.failures) for each in standings),
         failures=[PolicyFailure(**each._asdict()) for each in shown],

@@ -163,6 +163,8 @@ class Dependencies:
             self._named[ref] = named
         for key in before - named:
             self._naming[key].discard(ref)
+            if not self._naming[key]:
+                del self._naming[key]
         for key in named - before:
             self._naming[key].add(ref)
         for key in (before | named) & self._gone.keys():

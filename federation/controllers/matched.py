@@ -13,8 +13,10 @@ from federation.controllers.host import Host, Override, PolicyKey, subject_of
 from federation.controllers.kinds import Record
 from federation.kube.ref import Ref
 from federation.resources import CLUSTER_OVERRIDE, CLUSTER_PROPAGATION, OVERRIDE, PROPAGATION
+from policies.api.binding import PolicyReference
 from policies.api.override import OverridePolicy
 from policies.overriders import concerns
+from policies.requirements import parties
 
 
 class Matched:
@@ -76,11 +78,16 @@ class Matched:
 
 
 def policy_keys(record: Record) -> list[PolicyKey]:
-    """Name the propagation policy whose status a binding's change concerns."""
-    if (policy := record.spec.policy) is None:
-        return []
+    """Name the propagation policies whose status a binding's change concerns: the one that governs, and those
+    of workloads that need the template.
+    """
+    named = (party.policy for party in parties(record.spec))
+    return list(dict.fromkeys(_key(policy) for policy in named if policy is not None))
+
+
+def _key(policy: PolicyReference) -> PolicyKey:
     resource = PROPAGATION if policy.kind == "PropagationPolicy" else CLUSTER_PROPAGATION
-    return [(resource, (policy.namespace, policy.name))]
+    return resource, (policy.namespace, policy.name)
 
 
 def override_key(policy: OverridePolicy) -> PolicyKey:

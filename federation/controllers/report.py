@@ -10,6 +10,7 @@ from federation.controllers.kinds import Broken
 from federation.controllers.matched import Matched
 from federation.kube.errors import NotFound
 from federation.timestamps import utc_now
+from policies.api.binding import PolicyReference
 from policies.api.override import OverridePolicy
 from policies.api.propagation import PolicyStatus
 from policies.observation import Stamp
@@ -69,18 +70,22 @@ class Report:
     ) -> PolicyStatus:
         if isinstance(policy, Broken):
             return invalid(policy.message, before, stamp)
-        standings = await self._standings(key)
         if isinstance(policy, OverridePolicy):
-            return override_status(standings, policy_label(policy), before, stamp)
-        suspended = told(policy_reference(policy), policy.spec.suspension)
-        return propagation_status(standings, suspended, before, stamp)
+            return override_status(await self._standings(key), policy_label(policy), before, stamp)
+        named = policy_reference(policy)
+        standings = await self._standings(key, named)
+        return propagation_status(standings, told(named, policy.spec.suspension), before, stamp)
 
-    async def _standings(self, key: PolicyKey) -> list[Standing]:
-        """Return how the objects of a policy stand, letting others work in between."""
+    async def _standings(self, key: PolicyKey, named: PolicyReference | None = None) -> list[Standing]:
+        """Return how the objects of a policy stand, letting others work in between.
+
+        :param named: of a propagation policy, which also has objects that its workloads need.
+        """
         found: list[Standing] = []
         for number, ref in enumerate(list(self._matched.by(key)), 1):
             if (record := self._host.binding(ref)) is not None:
-                found.append(standing(ref, record.binding))
+                stands = standing(ref, record.binding)
+                found.append(stands._replace(matched=named is None or record.spec.policy == named))
             if not number % TOGETHER:
                 await asyncio.sleep(0)
         return found

@@ -260,7 +260,7 @@ class PolicyStatus(Model):
     applied: int = 0
     """How many of them are applied in all their clusters."""
     failed: int = 0
-    """How many of them failed in some cluster."""
+    """How many of them failed in some cluster; what workloads need that goes along counts, too."""
     failures: list[PolicyFailure] = []
     """The first failures."""
     conditions: Annotated[list[Condition], list_map("type")] = []

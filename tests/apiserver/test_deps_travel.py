@@ -143,6 +143,9 @@ async def test_settings_that_differ_are_named_and_the_stronger_ones_count(
     await m1.apply(CONFIGMAPS, configmap("settings", shop, a="theirs"))
     await host.apply(DEPLOYMENTS, using("web", shop, "settings"))
     await host.until(BINDINGS, SETTINGS, shop, lambda b: reason(b, "Applied") == "ConflictResolutionAbort")
+    failing = await host.until(POLICIES, "web", shop, lambda p: reason(p, "Ready") == "Failing")
+    assert (failing["status"]["matched"], failing["status"]["failed"]) == (1, 1)
+    assert failing["status"]["failures"][0]["object"] == f"configmaps/settings in {shop}"
     await host.apply(POLICIES, travelling("api", shop, conflictResolution="Overwrite"))
     await host.apply(DEPLOYMENTS, using("api", shop, "settings"))
     await running.everywhere(CONFIGMAPS, "settings", shop, holds(a="1"))
