@@ -73,10 +73,13 @@ class Dependencies:
             return
         key = _identity(ref)
         self._gone.pop(key, None)
+        propagates = policy is not None and policy.spec.propagate_deps
+        if not propagates and key not in self._owners and key not in self._naming:
+            return
         if policy is None or spec is None:
             self._put(key, _Owner(ref, {}, None))
             return
-        needs = self._needs(ref.namespace, template) if policy.spec.propagate_deps else {}
+        needs = self._needs(ref.namespace, template) if propagates else {}
         self._put(key, _Owner(ref, needs, requirement(reference(ref, ""), spec)))
 
     def going(self, ref: Ref) -> bool:
@@ -172,8 +175,7 @@ class Dependencies:
 
     def _put(self, key: Identity, owner: _Owner) -> None:
         """Have decided anew whatever is needed otherwise than before."""
-        before, recorded = self._owners.get(key), self._naming.get(key, ())
-        if before == owner or (before is None and not owner.needs and not recorded):
+        if self._owners.get(key) == owner:
             return
         self._take_out(key)
         self._owners[key] = owner

@@ -27,6 +27,7 @@ from tests.federated import (
     deployment,
     policy,
     reason,
+    selects,
 )
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "policies" / "dependencies.yaml"
@@ -170,6 +171,27 @@ async def test_a_suspended_policy_suspends_what_its_workload_needs(running: Fede
     assert (await m1.get(CONFIGMAPS, "settings", shop) or {})["data"] == {"a": "1"}
     await host.apply(POLICIES, travelling("web", shop))
     await running.everywhere(CONFIGMAPS, "settings", shop, holds(a="2"))
+
+
+@pytest.mark.soak
+async def test_a_policy_of_its_own_that_is_not_valid_keeps_nobody_from_what_they_need(
+    running: Federated, shop: str
+) -> None:
+    host, m2 = running.host, running.members["m2"]
+    only_m1 = {"clusterAffinity": {"clusterNames": ["m1"]}}
+    await host.apply(POLICIES, policy("own", shop, A_CONFIGMAP, placement=only_m1))
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await host.until(BINDINGS, SETTINGS, shop, placed("m1"))
+    broken = selects("v1", "ConfigMap", labelSelector={"matchLabels": {"not a key": "x"}})
+    await host.apply(POLICIES, policy("own", shop, broken, placement=only_m1))
+    await host.until(BINDINGS, SETTINGS, shop, lambda b: reason(b, "Scheduled") == "PolicyInvalid")
+    await host.apply(POLICIES, travelling("web", shop, "m2"))
+    await host.apply(DEPLOYMENTS, using("web", shop, "settings"))
+    await m2.until(CONFIGMAPS, "settings", shop, holds(a="1"))
+    await host.delete(DEPLOYMENTS, "web", shop)
+    await host.until(BINDINGS, "web.deployments.apps", shop, absent)
+    await m2.until(CONFIGMAPS, "settings", shop, absent)
+    await host.until(BINDINGS, SETTINGS, shop, placed("m1"))
 
 
 @pytest.mark.soak
