@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Generic, NamedTuple, TypeVar
 
 import typer
@@ -100,12 +100,21 @@ async def reached(host: Api, cluster: Cluster, seconds: float) -> AsyncIterator[
 
     :raises ApiError: what is wrong, for people; also with what is done meanwhile
     """
-    name = cluster.metadata.name
-    try:
+    with asked_of(cluster.metadata.name, seconds):
         async with await way_to(host, cluster) as api:
             async with asyncio.timeout(seconds):
                 await is_itself(cluster, api)
             yield api
+
+
+@contextmanager
+def asked_of(name: str, seconds: float) -> Iterator[None]:
+    """Have what goes wrong inside be told as what a member is asked.
+
+    :raises ApiError: what is wrong, for people
+    """
+    try:
+        yield
     except (ApiError, TimeoutError) as error:
         raise ApiError(unanswered(name, error, seconds)) from None
 

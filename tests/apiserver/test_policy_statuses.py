@@ -43,6 +43,7 @@ def counts(manifest: Manifest | None) -> tuple[int, int, int]:
     return status.get("matched", -1), status.get("applied", -1), status.get("failed", -1)
 
 
+@pytest.mark.soak
 async def test_an_override_policy_counts_what_it_changes_until_its_labels_do(
     running: Federated, shop: str
 ) -> None:

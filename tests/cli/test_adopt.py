@@ -262,6 +262,7 @@ async def test_replicas_that_would_move_are_told_and_move_only_if_allowed(desk: 
     assert (await desk.in_member())["spec"]["replicas"] == 4
 
 
+@pytest.mark.soak
 async def test_what_an_override_would_change_there_is_shown_and_refused(desk: Desk) -> None:
     before = await desk.runs(deployment("web", desk.namespace))
     await desk.govern("m1")
@@ -330,6 +331,7 @@ async def test_what_is_suspended_is_refused_since_nothing_would_come_of_it(desk:
     assert await desk.untouched(before)
 
 
+@pytest.mark.soak
 async def test_a_namespace_that_the_host_lacks_is_named(desk: Desk) -> None:
     await desk.runs(deployment("web", desk.namespace))
     name = f"{desk.namespace}-there"
@@ -355,6 +357,7 @@ async def test_a_cluster_that_is_paused_is_not_adopted_from(desk: Desk) -> None:
     )
 
 
+@pytest.mark.soak
 async def test_where_it_runs_by_itself_too_it_is_to_be_adopted_from_there(desk: Desk) -> None:
     for cluster in ("m1", "m2"):
         await desk.runs(deployment("web", desk.namespace), cluster=cluster)
@@ -433,12 +436,13 @@ async def test_what_changes_between_the_check_and_the_mark_is_not_made_a_templat
     assert await desk.on_host() is None
 
 
+@pytest.mark.soak
 async def test_what_the_controller_does_not_take_over_in_time_says_how_to_go_on(desk: Desk) -> None:
     await desk.runs(deployment("web", desk.namespace))
     await desk.govern("m1")
     said = await desk.adopt("deploy/web", "--host-id", "ffffffffffff", "--timeout", "0.1")
     assert said.code == 1
-    assert "deployments.apps/web in shop: not taken over within 0.1 s: " in said.err
+    assert "error: deployments.apps/web in shop: not taken over within 0.1 s: " in said.err
     assert "the same command again finishes it" in said.err
 
 

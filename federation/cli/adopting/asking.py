@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 from federation.cli.adopting.proposal import From, Proposal, Refusal, checked, proposed
 from federation.cli.explaining.sights import ANSWER
 from federation.cli.get.question import Wanted, wanted_of
-from federation.cli.reach import cluster_named, reached
+from federation.cli.reach import asked_of, cluster_named, is_itself, way_to
 from federation.kube.api import Api, Resource
 from federation.kube.discovery import Discovery
-from federation.kube.errors import ApiError, NotServed
+from federation.kube.errors import ApiError
 from federation.kube.ref import Ref
 from federation.kube.types import named
 from federation.setup import host_id_of
@@ -40,7 +41,10 @@ async def connected(host: Api, asked: Asked, waiting: Callable[[str], None]) -> 
     discovery = Discovery(host)
     await discovery.refresh()
     host_id = asked.host_id or await host_id_of(host)
-    async with reached(host, cluster, ANSWER) as member:
+    async with await way_to(host, cluster) as member:
+        with asked_of(asked.cluster, ANSWER):
+            async with asyncio.timeout(ANSWER):
+                await is_itself(cluster, member)
         yield From(host, discovery, member, cluster, host_id, waiting)
 
 
@@ -86,14 +90,13 @@ async def _of(source: From, wanted: Wanted, labels: str, namespace: str) -> Asyn
         yield Ref(resource, place, name)
     if wanted.names:
         return
-    try:
+    selector = {"labelSelector": labels}
+    with source.asked():
         async for page in source.member.list(
-            resource, namespace=place or None, selector={"labelSelector": labels}, metadata_only=True
+            resource, namespace=place or None, selector=selector, metadata_only=True
         ):
             for item in page.items:
                 yield Ref(resource, place, item["metadata"]["name"])
-    except NotServed:
-        raise ApiError(f"cluster {source.name} does not serve {resource.api_version}") from None
 
 
 def _resource(discovery: Discovery, word: str) -> Resource:

@@ -49,7 +49,8 @@ async def carry(source: From, proposal: Proposal, seconds: float, tell: Callable
             await source.host.create(ref.resource, proposal.template, manager=author(proposal.template))
     tell(f"{ref}: waiting for the controller to take it over")
     live = await _taken_over(source, proposal, seconds)
-    await _let_go(source, proposal, live)
+    with source.asked():
+        await _let_go(source, proposal, live)
 
 
 async def _mark(source: From, proposal: Proposal) -> None:
@@ -64,10 +65,9 @@ async def _mark(source: From, proposal: Proposal) -> None:
         "kind": ref.resource.kind,
         "metadata": named | {"labels": {HOST_LABEL: source.host_id}},
     }
-    try:
+    live: Manifest | None = None
+    with source.asked(), suppress(Conflict):
         live = await source.member.apply(ref.resource, mark, manager=FIELD_MANAGER, force=False)
-    except Conflict:
-        live = None
     if live is None or fields_of(proposal.live, live, is_current=False):
         raise ApiError(f"{ref} changed in cluster {source.name} meanwhile; run the command again")
 
@@ -79,7 +79,8 @@ async def _taken_over(source: From, proposal: Proposal, seconds: float) -> Manif
     """
     ref, until = proposal.ref, asyncio.get_running_loop().time() + seconds
     while True:
-        live = await source.member.get(ref.resource, ref.name, ref.namespace)
+        with source.asked():
+            live = await source.member.get(ref.resource, ref.name, ref.namespace)
         record = await _record(source, proposal)
         if record is not None and is_placed_by(record, live):
             return live

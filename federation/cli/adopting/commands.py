@@ -86,11 +86,12 @@ async def _adopted(api: Api, namespace: str, asked: Asked, output: Output, secon
             _tell(f"error: {refusal}")
         if refusals:
             return False
-        if seconds is not None:
-            with Steps() as steps:
-                for each in found:
+        with Steps() as steps:
+            for each in found:
+                if seconds is not None:
                     await carry(source, each, seconds, steps)
-    _print_outcome(found, output, adopted=seconds is not None)
+                _print_outcome(each, output, adopted=seconds is not None)
+    _print_data(found, output, adopted=seconds is not None)
     return True
 
 
@@ -106,16 +107,18 @@ def _print_plan(found: list[Proposal]) -> None:
             typer.echo(line)
 
 
-def _print_outcome(found: list[Proposal], output: Output, *, adopted: bool) -> None:
-    from federation.cli.adopting.telling import as_data, label
+def _print_outcome(proposal: Proposal, output: Output, *, adopted: bool) -> None:
+    from federation.cli.adopting.telling import label
+
+    if output is Output.NAME:
+        typer.echo(label(proposal.ref))
+    elif output is Output.TEXT:
+        typer.echo(f"{label(proposal.ref)} {'adopted' if adopted else 'would be adopted (dry run)'}")
+
+
+def _print_data(found: list[Proposal], output: Output, *, adopted: bool) -> None:
+    from federation.cli.adopting.telling import as_data
     from federation.cli.explaining.values import document
 
     if output in (Output.JSON, Output.YAML):
         typer.echo(document([as_data(each, adopted=adopted) for each in found], output))
-        return
-    for each in found:
-        typer.echo(label(each.ref) + _outcome(adopted) if output is Output.TEXT else label(each.ref))
-
-
-def _outcome(adopted: bool) -> str:
-    return " adopted" if adopted else " would be adopted (dry run)"

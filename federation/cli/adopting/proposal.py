@@ -7,14 +7,15 @@ controller would then do is decided by its own classes, and the change in the cl
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple
 
 from federation.cli.adopting.placing import Decided, decided
 from federation.cli.explaining.comparing import Field, fields_of
 from federation.cli.explaining.known import Known, Nobody, bound, found, known_as
-from federation.cli.explaining.sights import Sight, Sights, look
+from federation.cli.explaining.sights import ANSWER, Sight, Sights, look
+from federation.cli.reach import asked_of
 from federation.controllers.gate import Gate
 from federation.controllers.host import Host
 from federation.controllers.keys import Key
@@ -25,10 +26,11 @@ from federation.kube.discovery import Discovery
 from federation.kube.errors import ApiError, NotFound, NotServed, StatusError
 from federation.kube.ref import Ref
 from federation.members.copies import projection
-from policies.adoption import author, obstacle, template
+from policies.adoption import FIELD_MANAGER, author, obstacle, template
 from policies.api.binding import TargetCluster
 from policies.api.cluster import Cluster
-from policies.copies import FIELD_MANAGER, HOST_LABEL
+from policies.copies import FIELD_MANAGER as APPLY
+from policies.copies import HOST_LABEL
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
 
@@ -51,6 +53,10 @@ class From:
     @property
     def name(self) -> str:
         return self.cluster.metadata.name
+
+    def asked(self) -> AbstractContextManager[None]:
+        """Have what goes wrong inside be told as what the cluster is asked."""
+        return asked_of(self.name, ANSWER)
 
 
 class Elsewhere(NamedTuple):
@@ -100,6 +106,7 @@ async def proposed(source: From, asked: Ref) -> Proposal:
     place = decided(known, source.cluster, present is not None)
     if isinstance(place, str):
         raise Refusal(place)
+    await _recordable(source, place)
     sights, failures = await _sights(source, place.known, place.targets)
     return Proposal(
         ref=ref,
@@ -113,12 +120,13 @@ async def proposed(source: From, asked: Ref) -> Proposal:
 
 
 async def _running(source: From, ref: Ref) -> Manifest:
-    try:
-        live = await source.member.get(ref.resource, ref.name, ref.namespace)
-    except NotServed:
-        raise Refusal(f"cluster {source.name} does not serve {ref.resource.api_version}") from None
-    except NotFound:
-        raise Refusal(f"not found in cluster {source.name}; name its namespace with -n") from None
+    with source.asked():
+        try:
+            live = await found(source.member, ref)
+        except NotServed:
+            raise Refusal(f"cluster {source.name} does not serve {ref.resource.api_version}") from None
+    if live is None:
+        raise Refusal(f"not found in cluster {source.name}; name its namespace with -n")
     if why := obstacle(live, source.host_id):
         raise Refusal(why)
     return live
@@ -138,6 +146,17 @@ async def _as_made(source: From, ref: Ref, wanted: Manifest) -> Manifest:
         raise Refusal(f"the host would refuse it: {error}") from None
     # The UID is that of a dry run: who goes by it gets another one in the end.
     return made | {"metadata": made["metadata"] | {"uid": "", "resourceVersion": "1"}}
+
+
+async def _recordable(source: From, place: Decided) -> None:
+    """Ask the host whether it would take the binding that comes first."""
+    if place.seed is None:
+        return
+    resource, _ = place.known.host.binding_key(place.known.ref)
+    try:
+        await source.host.apply(resource, place.seed, manager=FIELD_MANAGER, dry_run=True)
+    except StatusError as error:
+        raise Refusal(f"the host would refuse to record where it is: {error}") from None
 
 
 async def _sights(
@@ -163,9 +182,9 @@ async def _changes(source: From, place: Decided, live: Manifest, sights: Sights)
     )
     if isinstance(rendered, Verdict):
         raise Refusal(f"{rendered.reason}: {rendered.message}")
-    apply = partial(source.member.apply, known.ref.resource, manager=FIELD_MANAGER, dry_run=True)
+    manifest = _marked(rendered, live, source.host_id)
     try:
-        after = await apply(_marked(rendered, live, source.host_id))
+        after = await source.member.apply(known.ref.resource, manifest, manager=APPLY, dry_run=True)
     except StatusError as error:
         raise Refusal(f"cluster {source.name} would refuse the apply: {error}") from None
     return tuple(fields_of(live, after, is_current=False))
