@@ -17,7 +17,7 @@ from federation.cli.main import app
 from federation.kube.errors import ApiError
 from federation.kube.resources import Manifest, Resource
 from federation.members.autoscalers import AUTOSCALERS
-from federation.resources import ROLLOUT_POLICY
+from federation.resources import ROLLOUT_POLICY, SERVICE_ACCOUNTS
 from tests.cli.shop import Said
 from tests.federated import (
     A_CONFIGMAP,
@@ -30,6 +30,7 @@ from tests.federated import (
     NAMESPACES,
     OVERRIDES,
     POLICIES,
+    SECRETS,
     USER,
     Federated,
     all_ready,
@@ -40,6 +41,7 @@ from tests.federated import (
     policy,
     reason,
     rollout_policy,
+    selects,
 )
 from tests.servers import Fleet
 
@@ -48,6 +50,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 KUBECTL = "kubectl-client-side-apply"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 HOST_LABEL = f"{GROUP}/host"
+KINDS = {each.kind: each for each in (CONFIGMAPS, SECRETS, SERVICE_ACCOUNTS)}
 TWO_TO_ONE = [
     {"targetCluster": {"clusterNames": ["m1"]}, "weight": 2},
     {"targetCluster": {"clusterNames": ["m2"]}, "weight": 1},
@@ -189,7 +192,7 @@ async def test_a_dry_run_writes_nothing_and_says_what_would_come(desk: Desk) -> 
     ]
     (found,) = json.loads((await desk.adopt("deploy/web", "--dry-run", "-o", "json")).out)
     assert (found["adopted"], found["onHost"], found["changes"]) == (False, False, [])
-    assert found["from"] == {"name": "m1", "replicas": 2}
+    assert (found["from"]["name"], found["from"]["replicas"]) == ("m1", 2)
     assert await desk.untouched(before)
 
 
@@ -225,7 +228,7 @@ async def test_what_goes_by_capacity_stays_where_it_is(desk: Desk, preference: s
     said = await desk.adopt("deploy/web")
     assert said.code == 0, said
     binding = await desk.host.api.get(BINDINGS, "web.deployments.apps", desk.namespace)
-    assert binding["spec"]["clusters"] == [{"name": "m1", "replicas": 2}]
+    assert [(each["name"], each["replicas"]) for each in binding["spec"]["clusters"]] == [("m1", 2)]
 
 
 @pytest.mark.soak
@@ -401,6 +404,65 @@ async def test_again_it_finds_nothing_to_do(desk: Desk) -> None:
     said = await desk.adopt("deploy/web")
     assert said.code == 0
     assert (await desk.in_member())["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+@pytest.mark.soak
+async def test_what_a_workload_needs_goes_along_with_it(desk: Desk) -> None:
+    """A ConfigMap, and the Secret of a ServiceAccount; what is not in the cluster is no hindrance."""
+    named = [("ConfigMap", "settings"), ("ServiceAccount", "web"), ("Secret", "registry")]
+    before = await needing(desk)
+    only_web = selects("apps/v1", "Deployment", name="web")
+    await desk.host.apply(POLICIES, policy("all", desk.namespace, only_web, propagateDeps=True))
+    said = await desk.adopt("deploy/web", "--include-dependencies")
+    assert said.code == 0, said
+    lines = [line for line in said.out.splitlines() if line.startswith(("configmaps/", "secrets/"))]
+    assert lines == [
+        f"{kind}/{name} in shop, new on the host, needed by Deployment web (PropagationPolicy shop/all)"
+        for kind, name in (("configmaps", "settings"), ("secrets", "registry"))
+    ]
+    for kind, name in named:
+        binding = await desk.host.api.get(BINDINGS, f"{name}.{kind.lower()}s", desk.namespace)
+        assert [each["resource"]["name"] for each in binding["spec"]["requiredBy"]] == ["web"]
+        live = await desk.in_member(KINDS[kind], name=name)
+        assert (live["metadata"]["uid"], live["metadata"]["labels"]) == (
+            before[kind],
+            {HOST_LABEL: desk.atoll.host_id},
+        )
+
+
+@pytest.mark.soak
+async def test_what_a_workload_needs_is_refused_where_no_policy_has_it_go_along(desk: Desk) -> None:
+    await needing(desk)
+    await desk.host.apply(POLICIES, policy("all", desk.namespace, A_DEPLOYMENT))
+    said = await desk.adopt("deploy/web", "--include-dependencies")
+    assert (said.code, await desk.on_host()) == (1, None)
+    assert "configmaps/settings in shop: no policy would govern it" in said.err
+    assert "propagateDeps" in said.err
+
+
+async def needing(desk: Desk) -> dict[str, str]:
+    """Have m1 run a Deployment that needs others; return their UIDs by kind."""
+    made = deployment("web", desk.namespace)
+    pod = made["spec"]["template"]["spec"]
+    pod["serviceAccountName"] = "web"
+    pod["containers"][0]["envFrom"] = [
+        {"configMapRef": {"name": "settings"}},
+        {"secretRef": {"name": "gone", "optional": True}},
+    ]
+    space = {"namespace": desk.namespace}
+    core: list[Manifest] = [
+        {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "registry", **space}},
+        configmap("settings", desk.namespace, key="value"),
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "web", **space},
+            "imagePullSecrets": [{"name": "registry"}],
+        },
+    ]
+    uids = {each["kind"]: (await desk.runs(each, KINDS[each["kind"]]))["metadata"]["uid"] for each in core}
+    await desk.runs(made)
+    return uids
 
 
 async def test_what_was_interrupted_stays_as_it_is_and_the_same_command_finishes_it(desk: Desk) -> None:

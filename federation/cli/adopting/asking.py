@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from federation.cli.adopting.proposal import From, Proposal, Refusal, checked, proposed
+from federation.cli.adopting.needs import accounts_first, requirements, with_needs
+from federation.cli.adopting.placing import Refusal, Ungoverned
+from federation.cli.adopting.proposal import From, Proposal, checked, proposed
 from federation.cli.explaining.sights import ANSWER
 from federation.cli.get.question import Wanted, wanted_of
 from federation.cli.reach import asked_of, cluster_named, is_itself, way_to
@@ -27,7 +29,8 @@ class Asked:
     cluster: str
     labels: str
     host_id: str
-    allow_changes: bool
+    allow_changes: bool = False
+    include_dependencies: bool = False
 
 
 @asynccontextmanager
@@ -49,26 +52,39 @@ async def connected(host: Api, asked: Asked, waiting: Callable[[str], None]) -> 
 
 
 async def proposals(source: From, asked: Asked, namespace: str) -> tuple[list[Proposal], list[str]]:
-    """Return what would come of each object, and why some are refused.
+    """Return what would come of each object, and why some are refused. What goes along with others comes
+    after these: it is theirs to place.
 
     :raises ApiError: it is not clear which objects are meant, or somebody does not answer
     """
+    refs = await _meant(source, asked, namespace)
+    if asked.include_dependencies:
+        refs = await with_needs(source, refs)
     found: list[Proposal] = []
     refusals: list[str] = []
-    for ref in await _meant(source, asked, namespace):
+    without_policy: list[Ref] = []
+    for ref in refs:
         try:
-            proposal = await proposed(source, ref)
+            found.append(await proposed(source, ref))
+        except Ungoverned:
+            without_policy.append(ref)
         except Refusal as refusal:
             refusals.append(f"{ref}: {refusal}")
-            continue
-        found.append(proposal)
-        if proposal.changes and not asked.allow_changes:
-            fields = ", ".join(each.difference.field for each in proposal.changes[:3])
-            refusals.append(
-                f"{ref} would not stay as it is in cluster {source.name} ({fields}); change the policies, or "
-                "adopt it all the same with --allow-changes"
-            )
-    return found, refusals
+    for ref in accounts_first(without_policy):
+        try:
+            found.append(await proposed(source, ref, requirements(found, ref)))
+        except Refusal as refusal:
+            refusals.append(f"{ref}: {refusal}")
+    changing = () if asked.allow_changes else (each for each in found if each.changes)
+    return found, [*refusals, *(_changed(source, each) for each in changing)]
+
+
+def _changed(source: From, proposal: Proposal) -> str:
+    fields = ", ".join(each.difference.field for each in proposal.changes[:3])
+    return (
+        f"{proposal.ref} would not stay as it is in cluster {source.name} ({fields}); change the policies, "
+        "or adopt it all the same with --allow-changes"
+    )
 
 
 async def _meant(source: From, asked: Asked, namespace: str) -> list[Ref]:

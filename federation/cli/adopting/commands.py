@@ -48,6 +48,13 @@ def adopt(
     allow_changes: Annotated[
         bool, typer.Option("--allow-changes", help="Also what would not stay as it is in the cluster.")
     ] = False,
+    include_dependencies: Annotated[
+        bool,
+        typer.Option(
+            "--include-dependencies",
+            help="Also the ConfigMaps, Secrets, ServiceAccounts and claims that they name.",
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would come of it only.")] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the controller, for each.")] = 60.0,
     host_id: Annotated[
@@ -63,7 +70,7 @@ def adopt(
     """
     from federation.cli.adopting.asking import Asked
 
-    asked = Asked(tuple(what), cluster, labels, host_id, allow_changes)
+    asked = Asked(tuple(what), cluster, labels, host_id, allow_changes, include_dependencies)
 
     async def use(api: Api, place: str) -> bool:
         return await _adopted(api, place, asked, output, None if dry_run else timeout)

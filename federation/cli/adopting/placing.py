@@ -6,23 +6,27 @@ free capacity stays, and a taint that keeps new workloads away does not drive it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, get_args
 
 from federation.cli.explaining.explanation import explained
 from federation.cli.explaining.known import Known
 from federation.controllers.host import subject_of
 from federation.controllers.kinds import Record, record_of
 from federation.controllers.references import reference
-from policies.api.binding import BindingSpec, TargetCluster
+from policies.api.binding import BindingSpec, Requirement, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.meta import API_VERSION, Manifest
 from policies.api.propagation import PropagationPolicy
+from policies.dependencies import DependencyKind
 from policies.filters import Clusters
 from policies.matching import governing
 from policies.placement import Present, Workload, needs_capacity
+from policies.requirements import combined
 from policies.scheduling import decide
 from policies.verdicts import Verdict
+
+_ALONG = {("", kind) for kind in get_args(DependencyKind)}
 
 
 class Decided(NamedTuple):
@@ -35,27 +39,56 @@ class Decided(NamedTuple):
     """The cluster it is adopted from."""
     targets: Mapping[str, Cluster]
     seed: Manifest | None
-    """The binding to make first; None where the host has the object, and so its own."""
+    """The binding to make first; None where the host has the object, and so its own, and for what only goes
+    along with workloads."""
 
 
-def decided(known: Known, cluster: Cluster, on_host: bool) -> Decided | str:
-    """Return where an object would be, or why it would not be where it is, with the remedy."""
+class Refusal(Exception):
+    """Why an object is not adopted, and what to do about it."""
+
+
+class Ungoverned(Refusal):
+    """No policy has a say about it, and no workload that is known needs it."""
+
+
+def decided(known: Known, cluster: Cluster, on_host: bool, required: Sequence[Requirement]) -> Decided:
+    """Return where an object would be.
+
+    :param required: the workloads that are adopted with it and need it.
+    :raises Refusal: it would not be where it is
+    """
     name, record = cluster.metadata.name, known.record
     seed = None if on_host else _seed(known, name)
     verdict = None
-    if record is None or record.spec.policy is None:
+    if record is None or not _has_owner(record):
         record, verdict = _foreseen(known, record_of(seed) if seed is not None else record)
+    if required:
+        record = _needed(known, record, required)
+    if record is None or not _has_owner(record):
+        raise Ungoverned(_ungoverned(known))
     known = known._replace(record=record)
-    if record is None or record.spec.policy is None:
-        return _ungoverned(known)
     by_name = {target.name: target for target in record.spec.clusters}
     if name not in by_name or (verdict is not None and verdict.reason != "Scheduled"):
-        return _elsewhere(known, name, verdict)
+        raise Refusal(_elsewhere(known, name, verdict))
     if (suspended := known.host.suspended(record, [name])) is not None:
-        return f"nothing is written for now: {suspended.message}"
+        raise Refusal(f"nothing is written for now: {suspended.message}")
     all_ = Clusters(each for _, each in known.host.clusters.items()).by_name
     targets = {each: all_[each] for each in by_name if each in all_}
-    return Decided(known, record, by_name[name], targets, seed)
+    return Decided(known, record, by_name[name], targets, seed if record.spec.policy is not None else None)
+
+
+def _has_owner(record: Record) -> bool:
+    """Whether a policy or a workload says where a template is to be."""
+    return record.spec.policy is not None or bool(record.spec.required_by)
+
+
+def _needed(known: Known, record: Record | None, required: Sequence[Requirement]) -> Record:
+    """Return the binding of what goes along with workloads, beside what its own policy wants."""
+    governed = record is not None and record.spec.policy is not None
+    empty = BindingSpec(resource=reference(known.ref, known.template.uid))
+    by_policy = record.spec if record is not None and governed else empty
+    staying = Clusters(each for _, each in known.host.clusters.items()).staying
+    return record_of(_binding(known, combined(by_policy, required, staying, before=by_policy)))
 
 
 def _foreseen(known: Known, before: Record | None) -> tuple[Record | None, Verdict | None]:
@@ -102,7 +135,12 @@ def _ungoverned(known: Known) -> str:
     kind = "PropagationPolicy" if known.ref.namespace else "ClusterPropagationPolicy"
     policies = explained(known).policies  # without one that governs, those that are not valid
     broken = "".join(f"; {each.kind} {each.name} is not valid" for each in policies)
-    return f"no policy would govern it: apply a {kind} that selects it{broken}"
+    along = (
+        "; or have the policy of what needs it say propagateDeps: true, and name that too"
+        if (known.ref.resource.group, known.ref.resource.kind) in _ALONG
+        else ""
+    )
+    return f"no policy would govern it: apply a {kind} that selects it{along}{broken}"
 
 
 def _elsewhere(known: Known, cluster: str, verdict: Verdict | None) -> str:
@@ -117,5 +155,6 @@ def _elsewhere(known: Known, cluster: str, verdict: Verdict | None) -> str:
 
 def _policy(known: Known) -> str:
     named = known.record.spec.policy if known.record is not None else None
-    assert named is not None
+    if named is None:
+        return "what needs it"
     return f"{named.kind} {'/'.join(part for part in (named.namespace, named.name) if part)}"

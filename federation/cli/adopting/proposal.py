@@ -6,12 +6,12 @@ controller would then do is decided by its own classes, and the change in the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from federation.cli.adopting.placing import Decided, decided
+from federation.cli.adopting.placing import Decided, Refusal, decided
 from federation.cli.explaining.comparing import Field, fields_of
 from federation.cli.explaining.known import Known, Nobody, bound, found, known_as
 from federation.cli.explaining.sights import ANSWER, Sight, Sights, look
@@ -27,16 +27,12 @@ from federation.kube.errors import ApiError, NotFound, NotServed, StatusError
 from federation.kube.ref import Ref
 from federation.members.copies import projection
 from policies.adoption import FIELD_MANAGER, author, obstacle, template
-from policies.api.binding import TargetCluster
+from policies.api.binding import Requirement, TargetCluster
 from policies.api.cluster import Cluster
 from policies.copies import FIELD_MANAGER as APPLY
 from policies.copies import HOST_LABEL
 from policies.rendering import Rendered
 from policies.verdicts import Verdict
-
-
-class Refusal(Exception):
-    """Why an object is not adopted, and what to do about it."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +86,10 @@ class Proposal:
         return bool((self.live["metadata"].get("labels") or {}).get(HOST_LABEL) == host_id)
 
 
-async def proposed(source: From, asked: Ref) -> Proposal:
+async def proposed(source: From, asked: Ref, required: Sequence[Requirement] = ()) -> Proposal:
     """Return what would come of adopting an object.
 
+    :param required: the workloads that are adopted with it and need it.
     :raises Refusal: it can't be adopted
     """
     host = Host(source.host, source.discovery, Nobody())
@@ -103,9 +100,7 @@ async def proposed(source: From, asked: Ref) -> Proposal:
     if present is not None and "deletionTimestamp" in present["metadata"]:
         raise Refusal("the host has one of that name that is being deleted; wait until it is gone")
     known = await known_as(host, ref, present or await _as_made(source, ref, wanted))
-    place = decided(known, source.cluster, present is not None)
-    if isinstance(place, str):
-        raise Refusal(place)
+    place = decided(known, source.cluster, present is not None, required)
     await _recordable(source, place)
     sights, failures = await _sights(source, place.known, place.targets)
     return Proposal(

@@ -8,6 +8,9 @@ from typing import Any
 from federation.cli.adopting.proposal import Elsewhere, Proposal
 from federation.cli.explaining.values import shown
 from federation.kube.ref import Ref
+from policies.api.binding import BindingSpec
+from policies.requirements import said_of
+from policies.suspension import label as label_of
 
 
 def label(ref: Ref) -> str:
@@ -18,11 +21,8 @@ def label(ref: Ref) -> str:
 
 def told(proposal: Proposal) -> Iterator[str]:
     """Yield the lines of a proposal: the object, then what becomes of it in each cluster."""
-    policy = proposal.decided.record.spec.policy
-    assert policy is not None
-    named = "/".join(part for part in (policy.namespace, policy.name) if part)
     on_host = "as the host has it" if proposal.on_host else "new on the host"
-    yield f"{proposal.ref}, {on_host}, by {policy.kind} {named}"
+    yield f"{proposal.ref}, {on_host}, {_owners(proposal.decided.record.spec)}"
     target = proposal.decided.target
     if proposal.changes:
         yield f"  ~ {target.name}: taken over and changed{_replicas(target.replicas)}"
@@ -33,6 +33,12 @@ def told(proposal: Proposal) -> Iterator[str]:
         count = (proposal.live.get("spec") or {}).get("replicas")
         yield f"  = {target.name}: taken over as it is{_replicas(count)}"
     yield from map(_another, proposal.elsewhere)
+
+
+def _owners(spec: BindingSpec) -> str:
+    if spec.policy is None:
+        return f"needed by {', '.join(said_of(each) for each in spec.required_by)}"
+    return f"by {label_of(spec.policy)}"
 
 
 def _another(each: Elsewhere) -> str:
@@ -51,7 +57,7 @@ def _replicas(count: int | None) -> str:
 def as_data(proposal: Proposal, *, adopted: bool) -> dict[str, Any]:
     """Return the same for programs."""
     resource = proposal.ref.resource
-    policy = proposal.decided.record.spec.policy
+    spec = proposal.decided.record.spec
     return {
         "object": {
             "apiVersion": resource.api_version,
@@ -61,7 +67,8 @@ def as_data(proposal: Proposal, *, adopted: bool) -> dict[str, Any]:
         },
         "adopted": adopted,
         "onHost": proposal.on_host,
-        "policy": policy.dump() if policy is not None else None,
+        "policy": spec.policy.dump() if spec.policy is not None else None,
+        "requiredBy": [each.dump() for each in spec.required_by],
         "from": proposal.decided.target.dump(),
         "changes": [
             {"field": each.difference.field, "before": each.difference.before, "after": each.difference.after}
