@@ -22,7 +22,7 @@ from policies.api.propagation import PropagationPolicy
 from policies.filters import Clusters
 from policies.matching import governing
 from policies.overriders import Override, overrides_for
-from policies.placement import Present, Workload, place, unsupported_fields
+from policies.placement import Present, Workload, place
 from policies.rendering import Rendered, prune, render
 
 _YAML = Yaml()
@@ -80,8 +80,6 @@ class ServiceFacts:
 
     def placed(self, ref: Ref, policy: PropagationPolicy, previous: Sequence[TargetCluster]) -> set[str]:
         """Return where the scheduler would put a template."""
-        if unsupported_fields(policy.spec):
-            return {target.name for target in previous}
         workload = Workload(ref.resource.api_version, ref.resource.kind, None, "")
         clusters = Clusters(cluster for _, cluster in self._host.clusters.items())
         decision = place(workload, policy.spec.placement, clusters, Present(previous))

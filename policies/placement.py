@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from policies.api.binding import TargetCluster
-from policies.api.propagation import Placement, PropagationSpec, ReplicaScheduling
+from policies.api.propagation import Placement, ReplicaScheduling
 from policies.division import divide_by_tiers, webster
 from policies.filters import Clusters, Fit, Term
 from policies.groups import Candidate, Need
@@ -27,7 +27,6 @@ from policies.verdicts import (
     no_cluster_fit,
     none_of_the_groups,
     too_few,
-    unsupported,
     with_its_rivals,
 )
 
@@ -103,11 +102,6 @@ def needs_capacity(placement: Placement) -> bool:
         return False
     weights = scheduling.weight_preference
     return _aggregated(scheduling) or (weights is not None and weights.dynamic_weight is not None)
-
-
-def hold(field: str, clusters: Clusters, present: Present) -> Decision:
-    """Keep what is placed because a policy uses a field that nothing acts on yet."""
-    return keep(unsupported(field), clusters, present)
 
 
 def keep(verdict: Verdict, clusters: Clusters, present: Present) -> Decision:
@@ -283,8 +277,3 @@ def _by_capacity(
 
 def _aggregated(scheduling: ReplicaScheduling) -> bool:
     return scheduling.replica_division_preference == "Aggregated"
-
-
-def unsupported_fields(spec: PropagationSpec) -> tuple[str, ...]:
-    """Return the paths of all fields a policy uses that nothing acts on yet."""
-    return ()

@@ -19,10 +19,8 @@ from policies.placement import (
     Present,
     Workload,
     completions,
-    hold,
     keep,
     place,
-    unsupported_fields,
 )
 from policies.preservation import labels
 from policies.verdicts import Verdict
@@ -116,11 +114,7 @@ def _placed(
 
 
 def held(workload: Workload, spec: PropagationSpec, clusters: Clusters, present: Present) -> Decision | None:
-    """Keep a template where it is because of a field that nothing acts on yet, or since nothing tells its
-    replicas; None when it can be placed.
-    """
-    if unsupported := unsupported_fields(spec):
-        return hold(unsupported[0], clusters, present)
+    """Keep a template where it is since nothing tells its replicas; None when it can be placed."""
     verdict = untold(workload, spec.placement, present.targets)
     return keep(verdict, clusters, present) if verdict is not None else None
 

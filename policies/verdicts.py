@@ -194,10 +194,6 @@ def copies_kept(copies: Sequence[str]) -> Verdict:
     )
 
 
-def unsupported(field: str) -> Verdict:
-    return Verdict("Unsupported", f"{field} is not supported yet; remove it from the policy")
-
-
 def overrides_missing(policies: Sequence[str]) -> Verdict:
     """Say which override policies a propagation policy waits for."""
     return Verdict(

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator
 
 from policies.api.failover import Failover
 from policies.api.propagation import ClusterAffinity, Placement, PropagationPolicy, ReplicaScheduling
-from policies.placement import unsupported_fields
 from policies.preservation import steps
 from policies.validation import selection, syntax
 from policies.validation.findings import Advice, Denial, Finding
@@ -24,8 +23,6 @@ def check(policy: PropagationPolicy, clusters: Collection[str] | None) -> Iterat
         yield from selection.cluster_names(at, suspended.cluster_names, clusters)
     if spec.failover:
         yield from _failover("spec.failover", spec.failover)
-    for path in unsupported_fields(spec):
-        yield Advice(path, "it is not supported yet, and nothing is placed by this policy", "remove it")
 
 
 def _placement(field: str, placement: Placement, clusters: Collection[str] | None) -> Iterator[Finding]:

@@ -231,14 +231,6 @@ def test_a_value_of_the_wrong_type_is_a_mistake(files: Files) -> None:
     assert any("spec.priority: Input should be a valid integer" in line for line in lines)
 
 
-def test_a_field_that_nothing_acts_on_yet_is_noted(files: Files) -> None:
-    moving = policy("m1")
-    moving["spec"]["failover"] = {"cluster": {}}
-    result = files.plan(given=[*CLUSTERS, moving, APP])
-    assert "spec.failover: it is not supported yet" in result.stderr
-    assert "Unsupported" in result.stdout
-
-
 def test_kinds_of_services_are_known_and_others_in_our_group_are_not(files: Files) -> None:
     service = of_ours("MultiClusterService", "web")
     assert files.plan(given=[service]).exit_code == 0

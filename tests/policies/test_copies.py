@@ -57,7 +57,7 @@ def placed(
     removal: str | None = None, considered: bool = True, suspended: bool = False, required: bool = False,
 ) -> Placed:  # fmt: skip
     why = SUSPENDED if suspended else None
-    return Placed(of, targeted, gone, preserve, removal, considered, why, required)
+    return Placed(of, targeted, gone, preserve, removal, considered, why, required=required)
 
 
 NEEDED = binding(governed=False, dependency=True)

@@ -19,10 +19,9 @@ from policies.placement import (
     Present,
     Workload,
     completions,
-    unsupported_fields,
 )
 from policies.verdicts import Verdict, affinity_mismatch
-from tests.policies.examples import cluster, clusters, divided, placement, pp, targets
+from tests.policies.examples import cluster, clusters, divided, placement, targets
 
 MAINTENANCE = {"key": "maintenance", "effect": "NoSchedule"}
 EVERYWHERE = placement()
@@ -330,10 +329,6 @@ def test_workloads_of_a_group_go_together_or_apart() -> None:
 def test_who_is_there_already_is_not_driven_out_by_others() -> None:
     present = Present(targets(m1=1), together=["m2"], apart=["m1"])
     assert place(web(1), EVERYWHERE, clusters("m1"), present).clusters == targets(m1=1)
-
-
-def test_fields_of_a_policy_that_nothing_acts_on_yet_are_listed() -> None:
-    assert unsupported_fields(pp("p").spec) == ()
 
 
 @pytest.mark.parametrize(

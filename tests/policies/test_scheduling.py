@@ -59,13 +59,6 @@ def test_without_a_policy_copies_stay_where_they_are_but_in_clusters_that_leave(
     assert verdict.reason == "NoPolicy"
 
 
-def test_a_field_that_nothing_acts_on_yet_holds_the_placement() -> None:
-    before = BindingSpec(resource=WEB, clusters=list(targets(m2=3)))
-    spec, verdict = decided(pp("p", failover={"cluster": {}}), before)
-    assert list(spec.clusters) == list(targets(m2=3))
-    assert verdict.reason == "Unsupported"
-
-
 def test_completions_of_a_divided_job_are_shared_out_with_its_replicas() -> None:
     spec, _ = decided(pp("p", placement=DIVIDED), BindingSpec(resource=WEB), total=9)
     assert [(each.name, each.replicas, each.completions) for each in spec.clusters] == [

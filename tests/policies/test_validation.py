@@ -18,9 +18,7 @@ LONG = "a" * 64
 
 
 def judged(kind: str, spec: Manifest, *, namespace: str = "shop") -> Verdict:
-    """The verdict, but for what is warned of only until it is supported."""
-    denials, warnings = validate(manifest(kind, spec, namespace=namespace), CLUSTERS)
-    return Verdict(denials, tuple(w for w in warnings if "not supported yet" not in w.message))
+    return validate(manifest(kind, spec, namespace=namespace), CLUSTERS)
 
 
 def selecting(**fields: Any) -> Manifest:
@@ -346,13 +344,6 @@ def test_a_doubt_is_warned_of(kind: str, spec: Manifest, field: str) -> None:
     assert [advice.field for advice in verdict.warnings] == [field]
     assert verdict.warnings[0].remedy
     assert verdict.denials == ()
-
-
-def test_a_field_that_nothing_acts_on_yet_is_warned_of() -> None:
-    policy = manifest(PP, propagation(failover={"cluster": {}}), namespace="shop")
-    assert [str(advice) for advice in validate(policy).warnings] == [
-        "spec.failover: it is not supported yet, and nothing is placed by this policy; remove it"
-    ]
 
 
 @pytest.mark.parametrize(("kind", "spec"), GOOD.values(), ids=GOOD)
