@@ -277,10 +277,11 @@ def told(evictions: Sequence[Eviction]) -> Verdict | None:
     """Say of a binding what it is being moved away from, if anything."""
     if not evictions:
         return None
-    return Verdict(evictions[0].reason, "; ".join(_told(evictions)))
+    return Verdict(evictions[0].reason, "; ".join(lines(evictions)))
 
 
-def _told(evictions: Sequence[Eviction]) -> Iterator[str]:
+def lines(evictions: Sequence[Eviction]) -> Iterator[str]:
+    """Say of each what is left since when, and why."""
     for each in evictions:
         had = "" if each.replicas is None else f" with {each.replicas} replicas"
         yield f"leaves cluster {each.from_cluster}{had} since {each.creation_timestamp}: {each.message}"

@@ -176,7 +176,7 @@ class Evict:
         braked = self._brake() if due else None
         probed = tuple(each for each in due if self._health(each.from_cluster) is not None)
         if braked is not None or len(probed) < len(due):
-            self._braked = braked
+            self._braked = braked if self._asked_all() else None  # a start alone is nothing to tell
             self._hold(ref, frozenset(each.from_cluster for each in due))
             return () if braked else probed
         self._hold(ref, frozenset())
@@ -187,6 +187,9 @@ class Evict:
         health = self._health(eviction.from_cluster)
         failed = {REASONS[key] for key in FAILED}
         return health is None or not (health.ready and eviction.reason in failed)
+
+    def _asked_all(self) -> bool:
+        return all(self._health(name) is not None for _, name in self._host.clusters.keys())
 
     def _brake(self) -> Verdict | None:
         """Count the clusters that this process does not know to be ready."""

@@ -186,6 +186,26 @@ async def test_without_failover_it_stays(atoll: Federated, shop: str, fleet: Any
 
 
 @pytest.mark.soak
+async def test_an_old_finding_is_not_believed_before_the_cluster_was_asked_again(
+    atoll: Federated, shop: str
+) -> None:
+    await place(atoll, shop, failover={"cluster": {}})
+    await atoll.stop()
+    key, added = f"{GROUP}/unreachable", "2026-01-01T00:00:00Z"
+    found = [{"key": key, "effect": effect, "timeAdded": added} for effect in ("NoSchedule", "NoExecute")]
+    await taint(atoll, "m1", *found)
+    before = await atoll.host.get(BINDINGS, SETTINGS, shop)
+    await atoll.start(evictions=Evictions(grace=1.0, rate=100.0, brake=1.0))
+    await atoll.host.until(CLUSTERS, "m1", None, lambda c: not effects(c))
+    await atoll.host.apply(CONFIGMAPS, configmap("settings", shop, a="2"))
+    await atoll.members["m1"].until(CONFIGMAPS, "settings", shop, lambda c: c and c["data"]["a"] == "2")
+    binding = await atoll.host.get(BINDINGS, SETTINGS, shop)
+    assert before
+    assert binding
+    assert binding["metadata"]["generation"] == before["metadata"]["generation"]
+
+
+@pytest.mark.soak
 async def test_nothing_moves_while_most_clusters_are_not_ready(
     atoll: Federated, shop: str, fleet: Any
 ) -> None:

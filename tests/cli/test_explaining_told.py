@@ -17,7 +17,7 @@ from federation.kube.errors import ApiError
 from federation.kube.ref import Ref
 from federation.kube.resources import Manifest
 from federation.resources import DEPLOYMENTS
-from policies.api.binding import ClusterResult, Requirement, TargetCluster
+from policies.api.binding import ClusterResult, Eviction, Requirement, TargetCluster
 from policies.verdicts import Verdict, evicting, override_failed
 
 WEB = Ref(DEPLOYMENTS, "shop", "web")
@@ -182,6 +182,16 @@ def test_what_workloads_need_names_them_and_asks_for_no_policy() -> None:
         "needed by Deployment web (no policy by now) in m1, m2",
     ]
     assert as_data(found)["requiredBy"][0]["clusters"] == ["m1", "m2"]
+
+
+def test_what_it_leaves_is_named_with_the_reason() -> None:
+    said = "cluster m1 has the taint {a: NoExecute}"
+    left = Eviction(
+        from_cluster="m1", replicas=3, reason="TaintUntolerated", message=said, creation_timestamp="T"
+    )
+    found = explanation(copy("m2"), evictions=(left,))
+    assert f"leaves cluster m1 with 3 replicas since T: {said}\n" in told_all(found)
+    assert as_data(found)["evictions"] == [left.dump()]
 
 
 def test_overrides_that_are_the_same_in_several_clusters_are_told_once() -> None:

@@ -186,3 +186,13 @@ def test_a_stamp_keeps_what_the_manifest_has_and_does_not_change_it() -> None:
         "federation.atoll.dev/binding": "b1/3",
     }
     assert manifest["metadata"] == {"name": "a", "labels": {"x": "y"}}
+
+
+def test_a_copy_that_is_evicted_is_kept_untouched_as_long_as_there_is_a_reason() -> None:
+    why = Verdict("Evicting", "the old copy stays")
+    evicted = placed(binding(), targeted=False)._replace(evicted=why)
+    assert decide(evicted, copy()) == Keep(why)
+    assert decide(evicted._replace(evicted=None), copy()) == Remove("u1")
+    assert decide(evicted._replace(binding=binding(deleting=True), template_gone=True), copy()) == Remove(
+        "u1"
+    )

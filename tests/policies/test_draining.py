@@ -72,6 +72,7 @@ TOLERATES: Manifest = {"key": DRAIN_TAINT, "operator": "Exists", "effect": "NoEx
             "PropagationPolicy shop/p tolerates the taint federation.atoll.dev/drain",
         ),
         ({"placement": {"clusterTolerations": [TOLERATES | {"tolerationSeconds": 60}]}}, None),
+        ({"placement": {"clusterTolerations": [TOLERATES, TOLERATES | {"tolerationSeconds": 60}]}}, None),
         ({"suspension": {"dispatching": True}}, "PropagationPolicy shop/p is suspended"),
     ],
 )

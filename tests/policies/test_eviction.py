@@ -135,6 +135,11 @@ def test_a_cluster_that_fails_gets_nothing_new_at_once_and_loses_what_it_has_aft
     assert tainted(later, UNREACHABLE_TAINT, at(4000), 40) == (later, None)
 
 
+def test_what_has_begun_is_not_taken_back_by_a_longer_grace() -> None:
+    later = tainted(tainted([], UNREACHABLE_TAINT, NOW, 40).taints, UNREACHABLE_TAINT, at(41), 40).taints
+    assert tainted(later, UNREACHABLE_TAINT, at(42), 400) == (later, None)
+
+
 def test_a_cluster_that_comes_and_goes_within_the_grace_loses_nothing() -> None:
     taints: list[Taint] = []
     for second in range(0, 300, 10):  # five minutes long it is gone for ten seconds, and back for ten

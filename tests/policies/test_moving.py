@@ -126,6 +126,16 @@ def test_a_workload_that_is_unhealthy_everywhere_stays() -> None:
     assert moved({"m1": 3, "m2": 3}, one, DIVIDED, among=two)[:2] == ({"m2": 6}, ["m1"])
 
 
+def test_a_placement_that_is_held_for_the_templates_next_change_is_not_left_either() -> None:
+    lazy = pp("p", placement=ONE, activationPreference="Lazy")
+    spec = BindingSpec(resource=WEB, clusters=list(targets(m1=6)))  # nobody knows by which version
+    workload, among = Workload("apps/v1", "Deployment", 6, ""), Clusters(clusters("m1", "m2"))
+    present = Present(spec.clusters)
+    due = Moving(due=[eviction("m1")])
+    found, _ = decide(workload, None, lazy, spec, among, lambda _: present, b"{}", moving=due)
+    assert ([each.name for each in found.clusters], found.evictions) == (["m1"], [])
+
+
 @settings(max_examples=50)
 @given(
     due=st.sets(st.sampled_from(["m1", "m2", "m3"])),

@@ -11,7 +11,7 @@ from policies.eviction import Standing
 from policies.filters import Clusters
 from policies.moving import Moving
 from policies.placement import Present, Workload
-from policies.preservation import preserved, steps
+from policies.preservation import labels, preserved, steps
 from policies.rendering import Rendered, prune, render
 from policies.scheduling import decide
 from tests.policies.examples import cluster, deployment, pp, targets
@@ -87,6 +87,12 @@ def test_the_new_copy_has_it_as_long_as_it_is_there_and_the_old_one_never_had() 
     assert [(each.name, each.preserved_labels) for each in moved.clusters] == [("m2", {"state": "a1"})]
     assert moved.evictions == []
     assert placed(moved, Moving()) == moved
+
+
+def test_where_the_template_goes_to_two_clusters_neither_has_it() -> None:
+    evicted = Eviction(from_cluster="m9", reason="Drained", preserved_labels={"state": "a1"})
+    assert labels("m1", 2, (), [evicted]) == {}
+    assert labels("m1", 1, (), [evicted]) == {"state": "a1"}
 
 
 def test_its_manifest_has_the_labels_besides_those_of_the_template() -> None:

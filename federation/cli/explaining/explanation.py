@@ -13,7 +13,7 @@ from federation.controllers.host import subject_of
 from federation.controllers.kinds import Broken
 from federation.kube.differences import Difference, differences, masked_difference
 from federation.kube.ref import Ref
-from policies.api.binding import BindingSpec, ClusterResult, Requirement, TargetCluster
+from policies.api.binding import BindingSpec, ClusterResult, Eviction, Requirement, TargetCluster
 from policies.api.cluster import Cluster
 from policies.api.propagation import PropagationPolicy
 from policies.api.rollout import Rollout
@@ -77,6 +77,8 @@ class Explanation(NamedTuple):
     release: Rollout | None
     required_by: tuple[Requirement, ...] = ()
     """The workloads that need it."""
+    evictions: tuple[Eviction, ...] = ()
+    """What it is being moved away from."""
 
     @property
     def governing(self) -> Contender | None:
@@ -103,6 +105,7 @@ def explained(known: Known) -> Explanation:
         tuple(_clusters(known, ranked.governing)),
         known.host.rollouts.latest(template.uid),
         tuple(spec.required_by) if spec else (),
+        tuple(spec.evictions) if spec else (),
     )
 
 

@@ -10,6 +10,7 @@ from federation.cli.explaining.values import shown
 from federation.cli.rollout.columns import columns
 from federation.cli.rollout.table import line
 from federation.kube.differences import Difference
+from policies.eviction import lines
 from policies.requirements import said_of
 from policies.verdicts import Verdict
 
@@ -52,6 +53,7 @@ def _head(found: Explanation) -> Iterator[str]:
         yield f"needed by {said_of(each)} in {', '.join(each.clusters)}"
     if found.affinity:
         yield f"group of clusterAffinities in use: {found.affinity}"
+    yield from lines(found.evictions)
     if found.release is not None:
         yield f"rollout {found.release.metadata.name}: {line(found.release)}"
 
@@ -136,6 +138,7 @@ def as_data(found: Explanation) -> dict[str, Any]:
         "scheduled": _verdict(found.scheduled),
         "affinityName": found.affinity,
         "requiredBy": [each.dump() for each in found.required_by],
+        "evictions": [eviction.dump() for eviction in found.evictions],
         "clusters": [_cluster(each) for each in found.clusters],
         "release": (
             {"name": release.metadata.name, "status": release.status.dump()} if release is not None else None
