@@ -132,6 +132,11 @@ def results(binding: Manifest) -> dict[str, tuple[Any, ...]]:
     return {c["name"]: (c.get("health"), c.get("replicas"), c.get("ready")) for c in clusters}
 
 
+def statuses(binding: Manifest) -> list[Manifest]:
+    """The statuses of copies that are kept on the binding."""
+    return [each["status"] for each in binding["status"]["clusters"] if "status" in each]
+
+
 def holds_where_it_is_placed(binding: Manifest) -> bool:
     return (reason(binding, "Scheduled"), condition(binding, "Applied")) == ("Scheduled", "True")
 
@@ -166,6 +171,7 @@ async def test_a_taught_kind_is_divided_summed_up_and_judged(taught: Taught) -> 
     await taught.until_bound(lambda b: condition(b, "Healthy") == "True")
 
 
+@pytest.mark.soak
 async def test_what_is_divided_stays_when_its_interpreter_is_deleted(taught: Taught) -> None:
     await taught.teach()
     await taught.place()
@@ -199,15 +205,34 @@ async def test_without_division_the_interpreter_goes_without_a_write(taught: Tau
     everywhere = policy("databases", taught.namespace, selects(f"{taught.group}/v1", "Database"))
     await taught.host.apply(POLICIES, everywhere)
     await taught.instances(m1=5, m2=5)
-    await taught.until_bound(lambda b: condition(b, "Applied") == "True")
+    await taught.report("m1", instances=5, readyInstances=2)
+    await taught.until_bound(lambda b: results(b).get("m1") == ("Progressing", 5, 2) and statuses(b) == [])
     before = await taught.versions()
     await taught.host.delete(RESOURCE_INTERPRETER, taught.namespace)
     await taught.until_bound(
         lambda b: (
-            all("replicas" not in target for target in b["spec"]["clusters"]) and holds_where_it_is_placed(b)
+            all("replicas" not in target for target in b["spec"]["clusters"])
+            and holds_where_it_is_placed(b)
+            and statuses(b) == [{"instances": 5, "readyInstances": 2}]
         )
     )
     assert await taught.versions() == before
+
+
+@pytest.mark.soak
+async def test_room_is_asked_for_by_the_pod_template(taught: Taught) -> None:
+    by_room = {"replicaScheduling": {"replicaDivisionPreference": "Aggregated"}}
+    databases = selects(f"{taught.group}/v1", "Database")
+    await taught.teach()
+    await taught.host.apply(POLICIES, policy("databases", taught.namespace, databases, placement=by_room))
+    database, _ = taught.example("database")
+    database["metadata"]["namespace"] = taught.namespace
+    await taught.host.apply(taught.resource, database)
+    # the members have no nodes: what a pod needs is known, and there is no room for it
+    await taught.until_bound(lambda b: reason(b, "Scheduled") == "Unschedulable")
+    await taught.teach(podTemplatePath=".spec.nothing")
+    await taught.until_bound(lambda b: reason(b, "Scheduled") == "NoClusterFit")
+    await taught.host.delete(POLICIES, "databases", taught.namespace)  # the next test asks for no room
 
 
 @pytest.mark.soak
