@@ -49,10 +49,12 @@ def binding_status(
     before: BindingStatus,
     stamp: Stamp,
     missing: Verdict | None = None,
+    past: Sequence[ClusterResult] = (),
 ) -> BindingStatus:
     """Return the status of a binding; equal inputs and an unchanged state give an equal status.
 
     :param missing: what the template names that is not on the host.
+    :param past: of clusters that are no targets any more, to be kept on record.
     """
     results = _timed(results, before.clusters, stamp)
     scheduled: Status = "True" if placement.reason in _PLACED else "False"
@@ -75,7 +77,7 @@ def binding_status(
     return BindingStatus(
         observed_generation=stamp.generation,
         conditions=conditions,
-        clusters=sorted(results, key=lambda result: result.name),
+        clusters=sorted([*results, *past], key=lambda result: result.name),
     )
 
 

@@ -90,10 +90,11 @@ class Observe:
         if verdict is None:
             return False
         before = record.binding.status
-        named = [target.name for target in record.spec.clusters]
-        results = [self._result(ref, name, record) for name in (*named, *self._lingering(ref, record))]
+        named = [target.name for target in record.spec.clusters] + self._lingering(ref, record)
+        results = [self._result(ref, name, record) for name in named]
+        past = [r for r in before.clusters if r.name not in named and ending.is_recorded(r, record.spec)]
         stamp = Stamp(record.binding.metadata.generation, utc_now())
-        status = binding_status(record.spec, verdict, results, before, stamp, self._missing(ref))
+        status = binding_status(record.spec, verdict, results, before, stamp, self._missing(ref), past)
         if status == before:
             return False
         resource, (namespace, name) = self._host.binding_key(ref)

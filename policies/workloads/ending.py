@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from policies.api.binding import ClusterResult
+from policies.api.binding import BindingSpec, ClusterResult
 from policies.api.meta import Manifest
 from policies.verdicts import Verdict
 from policies.workloads import job, pod
@@ -45,6 +45,13 @@ def last_seen(result: ClusterResult | None, uid: str) -> Manifest | None:
     if result is None or result.status is None or not _was_there(result, uid):
         return None
     return {"generation": 0, "spec": {"restartPolicy": "Never"}, "status": result.status}
+
+
+def is_recorded(result: ClusterResult, spec: BindingSpec) -> bool:
+    """Whether it is on record that the template of a binding has ended in a cluster: that holds also when the
+    cluster leaves its placement, and comes back.
+    """
+    return last_seen(result, spec.resource.uid) is not None
 
 
 def why_not(what: str, cluster: str, *, over: bool, result: ClusterResult | None, uid: str) -> Verdict | None:

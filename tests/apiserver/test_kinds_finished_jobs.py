@@ -75,6 +75,11 @@ def result(binding: Manifest | None, cluster: str) -> dict[str, Any]:
     return next((each for each in results if each["name"] == cluster), {})
 
 
+def observed(binding: Manifest | None, generation: int) -> bool:
+    seen: int = (binding or {}).get("status", {}).get("observedGeneration", 0)
+    return seen >= generation
+
+
 async def told(running: Federated, namespace: str, cluster: str, reason: str) -> Manifest:
     """Wait until the binding says so of a cluster, which then has no copy, and is not going to."""
     binding = await running.host.until(
@@ -198,6 +203,24 @@ async def test_another_job_of_the_name_runs_anew(running: Federated, started: st
     await running.host.delete(JOBS, "once", started)
     await running.host.apply(JOBS, job(started))
     await running.everywhere(JOBS, "once", started, bool)
+
+
+@pytest.mark.soak
+async def test_a_cluster_that_leaves_the_placement_and_comes_back_does_not_run_it_again(
+    running: Federated, started: str
+) -> None:
+    await ends(running, "m1", started)
+    await running.host.until(BINDINGS, RECORD, started, lambda b: result(b, "m1").get("status"))
+    only = {"clusterAffinity": {"clusterNames": ["m2"]}}
+    await running.host.apply(POLICIES, policy("all", started, A_JOB, placement=only))
+    await running.members["m1"].until(JOBS, "once", started, absent)
+    left = await running.host.until(BINDINGS, RECORD, started, lambda b: observed(b, 2))
+    assert "1/1 clusters" in next(
+        c["message"] for c in left["status"]["conditions"] if c["type"] == "Applied"
+    )
+    await again(running)
+    await running.host.apply(POLICIES, policy("all", started, A_JOB))
+    await told(running, started, "m1", "Finished")
 
 
 @pytest.mark.soak

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from policies import workloads
-from policies.api.binding import ClusterResult
+from policies.api.binding import BindingSpec, BindingStatus, ClusterResult
 from policies.api.meta import Manifest
-from policies.workloads.ending import ended, ends, last_seen, why_not
+from policies.observation import Stamp, binding_status
+from policies.verdicts import Verdict
+from policies.workloads.ending import ended, ends, is_recorded, last_seen, why_not
 
 UID = "uid-1"
 DONE: Manifest = {"succeeded": 2, "conditions": [{"type": "Complete", "status": "True"}]}
@@ -89,6 +91,19 @@ def test_the_record_stands_for_the_copy() -> None:
     assert status is not None
     assert status["succeeded"] == 2
     assert ended("batch", "Job", {"status": status})
+
+
+def test_the_record_of_a_cluster_that_left_is_kept_and_not_counted() -> None:
+    resource = {"apiVersion": "batch/v1", "kind": "Job", "plural": "jobs", "name": "once", "uid": UID}
+    spec = BindingSpec.model_validate({"resource": resource, "clusters": [{"name": "m2"}]})
+    assert is_recorded(record(DONE), spec)
+    assert not is_recorded(record(DONE, "uid-0"), spec)
+    assert not is_recorded(record(), spec)
+    present = ClusterResult(name="m2", applied=True, health="Healthy")
+    placed, stamp = Verdict("Scheduled", "placed on 1 cluster"), Stamp(2, "2026-01-01T00:00:00Z")
+    status = binding_status(spec, placed, [present], BindingStatus(), stamp, past=[record(DONE)])
+    assert [each.name for each in status.clusters] == ["m1", "m2"]
+    assert all("1/1" in c.message for c in status.conditions if c.type in ("Applied", "Healthy"))
 
 
 def test_the_record_of_a_pod_stands_for_it_as_well() -> None:
