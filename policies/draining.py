@@ -11,6 +11,7 @@ from policies.api.propagation import PropagationPolicy
 from policies.eviction import DRAIN_TAINT
 from policies.selectors import tolerates
 from policies.suspension import in_force
+from policies.workloads.ending import unfinished
 
 _TAINT = Taint(key=DRAIN_TAINT, effect="NoExecute")
 
@@ -36,7 +37,7 @@ def course(
     """Say how far a drain is.
 
     :param policy_of: the policy that governs a binding.
-    :param ended: labels of Jobs that are over.
+    :param ended: labels of Jobs that are over in all clusters.
     """
     stays: dict[str, str] = {}
     waits: dict[str, str] = {}
@@ -47,7 +48,7 @@ def course(
             leaves[label(binding)] = binding
         elif all(each.name != cluster for each in spec.clusters):
             continue
-        elif label(binding) in ended:
+        elif label(binding) in ended or all(each.name != cluster for each in unfinished(binding)):
             stays[label(binding)] = "the Job has ended, and would run again elsewhere"
         elif why := immovable(binding, policy_of(binding)):
             stays[label(binding)] = why

@@ -40,6 +40,7 @@ from policies.moving import Moving
 from policies.preservation import preserved
 from policies.suspension import in_force
 from policies.verdicts import Verdict
+from policies.workloads import ending
 
 
 class Evict:
@@ -87,9 +88,9 @@ class Evict:
         if finished(template) or template.deleting or in_force(policy.spec.suspension):
             self.forget(ref)
             return Moving(going)
-        unhealthy = self._unhealthy(ref, record)
-        found = outlook(policy.spec, before.clusters, clusters, now)
-        failing = unwell(policy.spec, before.clusters, unhealthy, template.generation, now)
+        unhealthy, running = self._unhealthy(ref, record), ending.unfinished(record.binding)
+        found = outlook(policy.spec, running, clusters, now)
+        failing = unwell(policy.spec, running, unhealthy, template.generation, now)
         self._look_after(ref, *(each.again for each in (found, failing) if each.again is not None))
         tainted = {each.from_cluster for each in found.due}
         failed = (each for each in failing.due if each.from_cluster not in tainted)

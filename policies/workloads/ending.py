@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from policies.api.binding import BindingSpec, ClusterResult
+from policies.api.binding import BindingSpec, ClusterResult, ResourceBinding, TargetCluster
 from policies.api.meta import Manifest
 from policies.verdicts import Verdict
 from policies.workloads import job, pod
@@ -52,6 +52,13 @@ def is_recorded(result: ClusterResult, spec: BindingSpec) -> bool:
     cluster leaves its placement, and comes back.
     """
     return last_seen(result, spec.resource.uid) is not None
+
+
+def unfinished(binding: ResourceBinding) -> list[TargetCluster]:
+    """Return the targets of a binding but those where its template has ended: nothing is left to be moved."""
+    spec = binding.spec
+    ended_in = {result.name for result in binding.status.clusters if is_recorded(result, spec)}
+    return [target for target in spec.clusters if target.name not in ended_in]
 
 
 def why_not(what: str, cluster: str, *, over: bool, result: ClusterResult | None, uid: str) -> Verdict | None:

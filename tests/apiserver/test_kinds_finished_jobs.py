@@ -7,15 +7,20 @@ from typing import Any
 
 import pytest
 
+from federation.kube.ref import Ref
 from federation.kube.resources import Manifest, Resource
 from tests.federated import (
+    A_CONFIGMAP,
     BINDINGS,
+    CLUSTERS,
+    CONFIGMAPS,
     NAMESPACES,
     POLICIES,
     Cluster,
     Federated,
     absent,
     condition,
+    configmap,
     eventually,
     policy,
     selects,
@@ -80,6 +85,15 @@ def observed(binding: Manifest | None, generation: int) -> bool:
     return seen >= generation
 
 
+def targets(binding: Manifest | None) -> list[str]:
+    return [each["name"] for each in (binding or {}).get("spec", {}).get("clusters", [])]
+
+
+async def taint(running: Federated, *taints: Manifest) -> None:
+    """Have m1 be left, or no more."""
+    await running.host.api.patch(CLUSTERS, "m1", None, {"spec": {"taints": list(taints)}}, manager="person")
+
+
 async def told(running: Federated, namespace: str, cluster: str, reason: str) -> Manifest:
     """Wait until the binding says so of a cluster, which then has no copy, and is not going to."""
     binding = await running.host.until(
@@ -91,13 +105,15 @@ async def told(running: Federated, namespace: str, cluster: str, reason: str) ->
 
 
 async def at_rest(running: Federated) -> None:
-    """Wait until every look at a copy that was due was taken."""
+    """Wait until every look that was due was taken."""
 
     async def idle() -> bool:
-        assert running.federation is not None
-        return all(running.federation.applies.idle(name) for name in running.members)
+        federation = running.federation
+        assert federation is not None
+        scheduled = federation.schedule.queue.idle()
+        return scheduled and all(federation.applies.idle(name) for name in running.members)
 
-    await eventually(idle, lambda: "some looks at copies are still due")
+    await eventually(idle, lambda: "some looks are still due")
 
 
 async def recorded(running: Federated, namespace: str, *clusters: str) -> None:
@@ -221,6 +237,28 @@ async def test_a_cluster_that_leaves_the_placement_and_comes_back_does_not_run_i
     await again(running)
     await running.host.apply(POLICIES, policy("all", started, A_JOB))
     await told(running, started, "m1", "Finished")
+
+
+@pytest.mark.soak
+async def test_what_has_ended_in_a_cluster_does_not_leave_it_to_run_again_elsewhere(
+    running: Federated, started: str
+) -> None:
+    host, federation = running.host, running.federation
+    assert federation is not None
+    one = {"spreadConstraints": [{"spreadByField": "cluster", "maxGroups": 1}]}
+    await host.apply(POLICIES, policy("beside", started, A_CONFIGMAP, placement=one))
+    await host.apply(CONFIGMAPS, configmap("beside", started, a="1"))
+    await host.until(BINDINGS, "beside.configmaps", started, lambda b: targets(b) == ["m1"])
+    await ends(running, "m1", started)
+    await host.until(BINDINGS, RECORD, started, lambda b: result(b, "m1").get("status"))
+    await taint(running, {"key": "example.com/maintenance", "effect": "NoExecute"})
+    try:
+        await host.until(BINDINGS, "beside.configmaps", started, lambda b: targets(b) == ["m2"])
+        await at_rest(running)
+        assert targets(await host.get(BINDINGS, RECORD, started)) == ["m1", "m2"]
+        assert federation.evict.again(Ref(JOBS, started, "once")) is None
+    finally:
+        await taint(running)
 
 
 @pytest.mark.soak

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.api.binding import ResourceBinding
+from policies.api.binding import BindingStatus, ClusterResult, ResourceBinding
 from policies.api.meta import Manifest
 from policies.api.propagation import PropagationPolicy
 from policies.draining import Course, course
@@ -34,6 +34,14 @@ def binding(
             "status": {"conditions": [scheduled]},
         }
     )
+
+
+def over_in(cluster: str, binding: ResourceBinding) -> ResourceBinding:
+    """A Job that has ended in one of its clusters."""
+    resource = binding.spec.resource.model_copy(update={"uid": "1"})
+    end = ClusterResult(name=cluster, template_uid="1", status={"succeeded": 1})
+    spec = binding.spec.model_copy(update={"resource": resource})
+    return binding.model_copy(update={"spec": spec, "status": BindingStatus(clusters=[end])})
 
 
 def drained(policy: PropagationPolicy | None, *bindings: ResourceBinding, ended: str = "") -> Course:
@@ -85,6 +93,8 @@ def test_so_is_what_nothing_moves() -> None:
     assert drained(None, binding("web", "m1", governed=False)).stays == {
         "web": "no valid policy governs it, so nothing moves it"
     }
-    assert drained(pp("p"), binding("web", "m1"), ended="web").stays == {
-        "web": "the Job has ended, and would run again elsewhere"
-    }
+    over = {"web": "the Job has ended, and would run again elsewhere"}
+    assert drained(pp("p"), binding("web", "m1"), ended="web").stays == over
+    here, elsewhere = (over_in(cluster, binding("job", "m1", "m2")) for cluster in ("m1", "m2"))
+    assert drained(pp("p"), here).stays == {"job": over["web"]}
+    assert drained(pp("p"), elsewhere).waits == {"job": "waits for its turn"}
