@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import workloads
@@ -483,6 +483,7 @@ def histories(draw: st.DrawFn) -> tuple[str, Mapping[str, Copy], Mapping[str, Co
     )
 
 
+@settings(max_examples=60)
 @given(histories())
 def test_what_was_written_is_not_written_again_and_the_order_of_clusters_does_not_matter(
     history: tuple[str, Mapping[str, Copy], Mapping[str, Copy]],
