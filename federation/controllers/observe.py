@@ -25,6 +25,7 @@ from federation.timestamps import utc_now
 from policies import workloads
 from policies.api.binding import ClusterResult
 from policies.observation import SUSPENDED, Stamp, binding_status
+from policies.requirements import parties
 from policies.verdicts import Verdict
 from policies.workloads import ending
 
@@ -112,7 +113,7 @@ class Observe:
 
     def _lingering(self, ref: Ref, record: Record) -> list[str]:
         """Name the clusters that keep a copy they are to lose only because its policy is suspended."""
-        if record.spec.suspension is None:
+        if all(party.suspension is None for party in parties(record.spec)):
             return []
         others = (member.name for member in self._fleet if not record.targets(member.name))
         outcomes = {name: self._apply.outcomes.get(Key(name, ref), _PENDING) for name in others}

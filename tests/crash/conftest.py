@@ -38,6 +38,7 @@ async def world(fleet: Any, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Wo
         (report, "LONGEST", 0.5),
         (report, "RECHECK", 2.0),
         (withdraw, "ABSENCE_GRACE", 0.2),
+        (withdraw, "NEEDLESS_RECHECK", 0.2),
         (carrying, "RESTART_DELAY", 0.2),
         (aggregator, "_UNTIL_CONNECTED", 0.2),
         (copies, "RETRY", 0.2),
