@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from policies.api.binding import ResourceBinding
 from policies.api.meta import Taint
 from policies.api.propagation import PropagationPolicy
 from policies.eviction import DRAIN_TAINT
+from policies.requirements import Identity, identity
 from policies.selectors import tolerates
 from policies.suspension import in_force
 from policies.workloads.ending import unfinished
@@ -42,19 +43,36 @@ def course(
     stays: dict[str, str] = {}
     waits: dict[str, str] = {}
     leaves: dict[str, ResourceBinding] = {}
+    along: list[ResourceBinding] = []
+    moving: set[Identity] = set()
     for binding in bindings:
         spec = binding.spec
+        target = next((each for each in spec.clusters if each.name == cluster), None)
         if any(each.from_cluster == cluster for each in spec.evictions):
             leaves[label(binding)] = binding
-        elif all(each.name != cluster for each in spec.clusters):
+            moving.add(identity(spec.resource))
+        elif target is None:
             continue
+        elif target.only_required:
+            along.append(binding)
         elif label(binding) in ended or all(each.name != cluster for each in unfinished(binding)):
             stays[label(binding)] = "the Job has ended, and would run again elsewhere"
         elif why := immovable(binding, policy_of(binding)):
             stays[label(binding)] = why
         else:
             waits[label(binding)] = _hindrance(binding) or "waits for its turn"
+            moving.add(identity(spec.resource))
+    for binding in along:
+        if moving.issuperset(_in_need(binding, cluster)):
+            waits[label(binding)] = "goes with the workloads that need it"
+        else:
+            stays[label(binding)] = "workloads that stay need it"
     return Course(stays, waits, leaves)
+
+
+def _in_need(binding: ResourceBinding, cluster: str) -> Iterator[Identity]:
+    """Name the workloads that need a template in a cluster."""
+    return (identity(each.resource) for each in binding.spec.required_by if cluster in each.clusters)
 
 
 def immovable(binding: ResourceBinding, policy: PropagationPolicy | None) -> str | None:

@@ -63,11 +63,19 @@ def left_alone(recorded: Requirement) -> Requirement:
 
 
 def own(spec: BindingSpec) -> BindingSpec:
-    """Return what a binding says without the workloads that need its template: the part of its policy."""
+    """Return what a binding says without the workloads that need its template: the part of its policy.
+
+    It is evicted from no cluster where they need it: the copy stays there, and no end would come of it.
+    """
     if not spec.required_by and not spec.dependency:
         return spec
-    clusters = [target for target in spec.clusters if not target.only_required]
-    return spec.model_copy(update={"clusters": clusters, "required_by": [], "dependency": False})
+    update = {
+        "clusters": [target for target in spec.clusters if not target.only_required],
+        "evictions": [each for each in spec.evictions if not is_required(spec, each.from_cluster)],
+        "required_by": [],
+        "dependency": False,
+    }
+    return spec.model_copy(update=update)
 
 
 def combined(

@@ -6,6 +6,7 @@ One write when a template is first governed, one when what the binding says chan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from operator import is_not
 
@@ -190,7 +191,8 @@ class Schedule:
         def decided(moving: Moving | None) -> tuple[BindingSpec, Verdict]:
             return decide(facts, total, policy, before, clusters, present, manifest, anew=anew, moving=moving)
 
-        moving = self.evict.moving(ref, template, policy, record)
+        by_policy = replace(record, spec=own(record.spec)) if record else None
+        moving = self.evict.moving(ref, template, policy, by_policy)
         spec, verdict = self.evict.in_turn(ref, before, moving, decided)
         spec = combined(spec, required, clusters.staying, before=said)
         return spec, without_policy(spec) or verdict

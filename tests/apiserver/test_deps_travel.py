@@ -249,6 +249,29 @@ async def test_what_copies_of_before_need_stays_until_they_are_of_now(running: F
     await host.until(BINDINGS, SETTINGS, shop, absent)
 
 
+@pytest.mark.soak
+async def test_it_stays_with_an_old_copy_that_waits_for_the_new_one(running: Federated, shop: str) -> None:
+    host, m1 = running.host, running.members["m1"]
+    one = {"spreadConstraints": [{"spreadByField": "cluster", "maxGroups": 1}]}
+    web = travelling("web", shop)
+    web["spec"]["placement"] = one
+    await host.apply(POLICIES, web)
+    await host.apply(CONFIGMAPS, configmap("settings", shop, a="1"))
+    await host.apply(DEPLOYMENTS, using("web", shop, "settings"))
+    await host.until(BINDINGS, SETTINGS, shop, placed("m1"))
+    taint = {"key": "example.com/maintenance", "effect": "NoExecute"}
+    await host.api.patch(CLUSTERS, "m1", None, {"spec": {"taints": [taint]}}, manager="kubectl")
+    try:  # no controller makes the new copy healthy
+        told = await host.until(BINDINGS, SETTINGS, shop, placed("m1", "m2"))
+        assert told["spec"]["requiredBy"][0]["clusters"] == ["m1", "m2"]
+        assert await m1.get(DEPLOYMENTS, "web", shop)
+        await m1.delete(DEPLOYMENTS, "web", shop)
+        await host.until(BINDINGS, SETTINGS, shop, placed("m2"))
+        await m1.until(CONFIGMAPS, "settings", shop, absent)
+    finally:
+        await host.api.patch(CLUSTERS, "m1", None, {"spec": {"taints": None}}, manager="kubectl")
+
+
 async def versions(running: Federated, namespace: str) -> dict[str, str]:
     """The resourceVersions of all that a dependency and its workload are."""
     found: dict[str, str] = {}

@@ -64,6 +64,23 @@ def test_what_is_elsewhere_is_no_concern_and_the_rest_is_told_by_how_far_it_is()
     )
 
 
+def needed(*workloads: str) -> ResourceBinding:
+    """What workloads need that are in m1."""
+    found = binding("settings", "m1", governed=False)
+    needs = [{"resource": binding(name).spec.resource.dump(), "clusters": ["m1"]} for name in workloads]
+    target = {"name": "m1", "onlyRequired": True}
+    spec = found.spec.dump() | {"clusters": [target], "requiredBy": needs, "dependency": True}
+    return ResourceBinding.model_validate(found.dump() | {"spec": spec})
+
+
+def test_what_workloads_need_goes_with_the_last_of_them() -> None:
+    leaving = binding("leaving", "m2", left="m1")
+    found = drained(pp("p"), needed("leaving", "next"), binding("next", "m1"), leaving)
+    assert found.waits["settings"] == "goes with the workloads that need it"
+    found = drained(pp("p"), needed("leaving", "stays"), binding("stays", "m1"), leaving, ended="stays")
+    assert found.stays["settings"] == "workloads that stay need it"
+
+
 TOLERATES: Manifest = {"key": DRAIN_TAINT, "operator": "Exists", "effect": "NoExecute"}
 
 

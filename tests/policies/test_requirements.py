@@ -7,7 +7,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.api.binding import BindingSpec, PolicyReference, Requirement, ResourceReference, TargetCluster
+from policies.api.binding import (
+    BindingSpec,
+    Eviction,
+    PolicyReference,
+    Requirement,
+    ResourceReference,
+    TargetCluster,
+)
 from policies.requirements import (
     NEEDLESS,
     combined,
@@ -95,6 +102,12 @@ def test_a_policy_of_its_own_that_goes_leaves_it_where_workloads_need_it_and_whe
     assert [name for name in where(spec) if is_required(spec, name)] == ["m1", "m2"]
     alone = needed(by=left, before=spec)
     assert (where(alone), lapsed(alone), without_policy(alone)) == (["m1", "m3"], False, None)
+
+
+def test_it_is_evicted_from_no_cluster_where_a_workload_needs_it() -> None:
+    evictions = [Eviction(from_cluster=name, reason="Drained") for name in ("m1", "m2")]
+    spec = needed(need("web", "m1"), by=decided("m3", evictions=evictions))
+    assert [each.from_cluster for each in own(spec).evictions] == ["m2"]
 
 
 def test_a_template_that_nobody_needs_is_what_its_policy_makes_it() -> None:
