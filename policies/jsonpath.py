@@ -113,6 +113,16 @@ def number(manifest: Manifest, path: Path) -> int | None:
     return value
 
 
+def has(manifest: Manifest, keys: Sequence[str]) -> bool:
+    """Whether there is something at a path, be it null."""
+    value: Any = manifest
+    for key in keys:
+        if not isinstance(value, dict) or key not in value:
+            return False
+        value = value[key]
+    return True
+
+
 def put(manifest: Manifest, keys: Sequence[str], value: Any) -> Manifest:
     """Return a manifest with a value at a path; what is not an object on the way makes room for one."""
     key, rest = keys[0], keys[1:]

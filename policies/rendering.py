@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from policies import workloads
 from policies.api.meta import Manifest
-from policies.jsonpath import Keys, without
+from policies.jsonpath import without
 from policies.matching import group_of
 from policies.overriders import Override, override
 from policies.pruning import prune, without_empty_metadata
@@ -22,7 +22,7 @@ from policies.release.permission import Permission
 from policies.verdicts import OverrideFailed
 from policies.workloads import Workload
 from policies.workloads.driver import Driver
-from policies.workloads.interpretation import Interpretation
+from policies.workloads.interpretation import replicas_at
 
 __all__ = ["Rendered", "digest", "held", "prune", "render"]
 
@@ -86,14 +86,9 @@ def render(
     if isinstance(overridden, OverrideFailed):
         return overridden
     manifest = without_empty_metadata(overridden) if overrides else overridden
-    if scaled_there and (keys := _replicas_at(workload)) is not None:
+    if scaled_there and (keys := replicas_at(workload)) is not None:
         manifest = without(manifest, keys)
     return Rendered.of(manifest)
-
-
-def _replicas_at(workload: Workload) -> Keys | None:
-    """Return where the objects of a kind say how many replicas they have."""
-    return workload.replicas_at if isinstance(workload, Interpretation) else ("spec", "replicas")
 
 
 def held(rendered: Rendered, driver: Driver, may: Permission) -> Rendered:

@@ -38,8 +38,10 @@ class Interpret:
         is.
         """
         kind = ref.resource.group, ref.resource.kind
-        interpreter, unread = self._host.interpreters.of(kind), bool(self._problem(cluster, ref))
-        if interpreter is None or not (unread or (cluster, ref) in self._unread[kind]):
+        if (interpreter := self._host.interpreters.of(kind)) is None:
+            return ""
+        unread = bool(self._problem(cluster, ref))
+        if not unread and (cluster, ref) not in self._unread[kind]:
             return ""
         (self._unread[kind].add if unread else self._unread[kind].discard)((cluster, ref))
         return interpreter.metadata.name

@@ -24,9 +24,11 @@ from policies.copies import (
     SHADOW_LABEL,
     stamp,
 )
+from policies.jsonpath import has, put
 from policies.rendering import Rendered, prune
 from policies.requirements import conflict_resolution
 from policies.verdicts import Verdict
+from policies.workloads.interpretation import replicas_at
 
 _MANAGERS = (FIELD_MANAGER, RELEASE_MANAGER, REPLICAS_MANAGER)
 
@@ -108,8 +110,8 @@ class Writer:
             "apiVersion": ref.resource.api_version,
             "kind": ref.resource.kind,
             "metadata": {"name": ref.name, "namespace": ref.namespace, "uid": copy.copy.uid},
-            "spec": {"replicas": copy.live["spec"]["replicas"]},
         }
+        manifest = with_replicas_kept(manifest, copy)
         with suppress(Conflict):
             await member.api.apply(ref.resource, manifest, manager=REPLICAS_MANAGER, force=False)
 
@@ -199,8 +201,17 @@ def is_placed_by(record: Record, live: Manifest) -> bool:
 
 def gives_replicas_up(rendered: Rendered, copy: MemberCopy) -> bool:
     """Whether we own the replicas of a copy whose manifest does not speak of them."""
-    unsaid = "replicas" not in rendered.manifest.get("spec", {}) and "replicas" in copy.live.get("spec", {})
-    return unsaid and "f:replicas" in fields_of(copy.owned).get("f:spec", {})
+    keys = replicas_at(copy.workload)
+    if keys is None or has(rendered.manifest, keys):
+        return False
+    owned = has(fields_of(copy.owned), [f"f:{key}" for key in keys])
+    return owned and copy.workload.replicas(copy.live) is not None
+
+
+def with_replicas_kept(manifest: Manifest, copy: MemberCopy) -> Manifest:
+    """Return a manifest that asks for as many replicas as a copy does."""
+    keys = replicas_at(copy.workload)
+    return manifest if keys is None else put(manifest, keys, copy.workload.replicas(copy.live))
 
 
 def _only_new(manifest: Manifest) -> Manifest:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from policies.api.meta import Manifest
 from policies.workloads.driver import Driver, Part, Progress
+from policies.workloads.interpretation import is_read
 from policies.workloads.whole import observed
 from policies.workloads.workload import Workload
 
@@ -29,8 +30,11 @@ class ClusterDriver(Driver):
 
     def progress(self, projected: Manifest, /) -> Progress:
         """Count the copy as ready unless it is on its way or failed: some kinds have nothing to tell."""
-        ready = int(self._workload.health(projected) in ("Healthy", "Unknown"))
-        return Progress(observed=observed(projected), total=1, ready=ready, updated=1, updated_ready=ready)
+        taught = is_read(projected)
+        health = projected["health"] if taught else self._workload.health(projected)
+        seen = projected["observed"] if taught else observed(projected)
+        ready = int(health in ("Healthy", "Unknown"))
+        return Progress(observed=seen, total=1, ready=ready, updated=1, updated_ready=ready)
 
     def replicas(self, _: int | None, __: Manifest | None, /) -> int | None:
         return 1

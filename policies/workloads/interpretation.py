@@ -17,7 +17,7 @@ from policies.api.meta import Manifest
 from policies.jsonpath import Keys, Mismatch, Path
 from policies.workloads import whole
 from policies.workloads.comparison import Scalar, holds
-from policies.workloads.workload import Copies, Copy, Health
+from policies.workloads.workload import Copies, Copy, Health, Workload
 
 OBSERVED_GENERATION = "observedGeneration"
 
@@ -75,7 +75,8 @@ class Interpretation:
             "ready": reading.number(self.ready_at),
             "sums": {_text(keys): reading.number(Path(keys)) for keys in self.sums},
             "health": reading.judged(self._judge if self.judges else _by_convention),
-            "observed": whole.observed(seen) if OBSERVED_GENERATION in status else None,
+            "observed": whole.observed(seen),
+            "generations": OBSERVED_GENERATION in status,
             "reported": bool(status),
             "status": {} if self.sums else status,
             "problem": reading.problem,
@@ -104,7 +105,7 @@ class Interpretation:
         for keys in self.sums:
             total = sum(live["sums"][_text(keys)] or 0 for live in lives)
             template = jsonpath.put(template, keys, total)
-        if any(live["observed"] is not None for live in lives) and all(map(_settled, copies.values())):
+        if any(live["generations"] for live in lives) and all(map(_settled, copies.values())):
             template = jsonpath.put(template, ("status", OBSERVED_GENERATION), generation)
         status: Manifest = template["status"]
         return status
@@ -127,6 +128,18 @@ class Interpretation:
         if any(check.holds(live) for check in self.unhealthy):
             return "Unhealthy"
         return "Healthy" if all(check.holds(live) for check in self.healthy) else "Progressing"
+
+
+def is_read(projected: Manifest) -> bool:
+    """Whether a copy was projected by an interpretation: then `health` and `observed` say how it fares."""
+    return "sums" in projected
+
+
+def replicas_at(workload: Workload) -> Keys | None:
+    """Return where objects of a kind say how many replicas they have; None for a kind that is said to have
+    none.
+    """
+    return workload.replicas_at if isinstance(workload, Interpretation) else ("spec", "replicas")
 
 
 Interpretations = Mapping[tuple[str, str], Interpretation]
@@ -183,7 +196,7 @@ def _by_convention(live: Manifest) -> Health:
 
 
 def _settled(copy: Copy) -> bool:
-    return copy.current and copy.live is not None and bool(copy.live["observed"])
+    return copy.current and copy.live is not None and copy.live["generations"] and copy.live["observed"]
 
 
 def _text(keys: Keys) -> str:

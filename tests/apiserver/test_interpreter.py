@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from federation.kube.errors import ApiError
+from federation.members.autoscalers import AUTOSCALERS
 from federation.resources import RESOURCE_INTERPRETER
 from tests.federated import (
     BINDINGS,
@@ -18,6 +19,7 @@ from tests.federated import (
     Federated,
     Manifest,
     Resource,
+    autoscaler,
     condition,
     eventually,
     policy,
@@ -132,6 +134,10 @@ def results(binding: Manifest) -> dict[str, tuple[Any, ...]]:
     return {c["name"]: (c.get("health"), c.get("replicas"), c.get("ready")) for c in clusters}
 
 
+def reasons(binding: Manifest) -> list[str]:
+    return [each.get("reason", "") for each in binding.get("status", {}).get("clusters", [])]
+
+
 def statuses(binding: Manifest) -> list[Manifest]:
     """The statuses of copies that are kept on the binding."""
     return [each["status"] for each in binding["status"]["clusters"] if "status" in each]
@@ -217,6 +223,31 @@ async def test_without_division_the_interpreter_goes_without_a_write(taught: Tau
         )
     )
     assert await taught.versions() == before
+
+
+@pytest.mark.soak
+async def test_an_autoscaler_in_a_member_keeps_its_replicas(taught: Taught) -> None:
+    await taught.teach()
+    await taught.place()
+    await taught.instances(m1=3, m2=2)
+    m1 = taught.running.members["m1"]
+    scaler = autoscaler("orders", taught.namespace)
+    scaler["spec"]["scaleTargetRef"] = {
+        "apiVersion": f"{taught.group}/v1",
+        "kind": "Database",
+        "name": "orders",
+    }
+    await m1.apply(AUTOSCALERS, scaler)
+    await taught.until_bound(lambda b: "ReplicasByAutoscaler" in reasons(b))
+    kept = await m1.api.get(taught.resource, "orders", taught.namespace)
+    assert kept["spec"]["instances"] == 3
+    scaled = {"spec": {"instances": 7}}
+    await m1.api.patch(taught.resource, "orders", taught.namespace, scaled, manager="autoscaler")
+    await taught.place(size="large")
+    await m1.until(
+        taught.resource, "orders", taught.namespace, lambda d: d and d["spec"].get("size") == "large"
+    )
+    await taught.instances(m1=7, m2=2)
 
 
 @pytest.mark.soak

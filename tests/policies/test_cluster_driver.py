@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies import workloads
+from policies.api.interpreter import ResourceInterpreterSpec
 from policies.api.meta import Manifest
 from policies.api.rollout import RolloutCluster, RolloutSpec
 from policies.release.permission import Permission, permitted
@@ -12,6 +13,7 @@ from policies.rendering import Rendered, held
 from policies.workloads import drivers
 from policies.workloads.cluster_driver import ClusterDriver
 from policies.workloads.driver import Part, Progress
+from policies.workloads.interpretation import interpretation
 from tests.policies.test_workloads import false, live, true
 
 NEVER = [
@@ -126,3 +128,26 @@ def test_there_is_one_of_it_in_each_cluster_however_it_is_placed() -> None:
     driver = drivers.required("", "ConfigMap")
     assert [driver.replicas(placed, None) for placed in (None, 0, 7)] == [1, 1, 1]
     assert driver.resized(Part(1), 1, 1) == Part(1)
+
+
+@pytest.mark.parametrize(
+    ("status", "ready", "seen"),
+    [
+        ({"phase": "Failed", "observedGeneration": 1}, 0, True),
+        ({"phase": "Running", "observedGeneration": 1}, 1, True),
+        ({"phase": "Running", "observedGeneration": 0}, 0, False),
+    ],
+)
+def test_a_taught_kind_is_ready_when_its_interpreter_says_so(
+    status: Manifest, ready: int, seen: bool
+) -> None:
+    spec = ResourceInterpreterSpec.model_validate(
+        {
+            "target": {"apiVersion": "example.com/v1", "kind": "Database"},
+            "statusSums": [".status.size"],
+            "health": {"unhealthy": [{"path": ".status.phase", "operator": "Equal", "value": "Failed"}]},
+        }
+    )
+    copy = interpretation(spec).project({"kind": "Database", "metadata": {"generation": 1}, "status": status})
+    progress = drivers.required("example.com", "Database").progress(copy)
+    assert (progress.ready, progress.observed) == (ready, seen)

@@ -15,7 +15,7 @@ from federation.cli.explaining.rendering import Intent
 from federation.cli.explaining.sights import ANSWER
 from federation.cli.explaining.values import document
 from federation.cli.reach import answers, reached
-from federation.controllers.writer import gives_replicas_up, refusal
+from federation.controllers.writer import gives_replicas_up, refusal, with_replicas_kept
 from federation.kube.api import Api, Manifest
 from federation.kube.differences import Difference, differences, masked_difference
 from federation.kube.errors import ApiError, Forbidden, StatusError, Unauthorized
@@ -99,7 +99,7 @@ async def _compared(known: Known, intent: Intent, cluster: Cluster) -> Compared:
         raise ApiError(f"{verdict.reason}: {verdict.message}")
     manifest = wanted.whole
     if sight.copy is not None and gives_replicas_up(wanted, sight.copy):  # they are kept when we let go
-        manifest = manifest | {"spec": manifest["spec"] | {"replicas": sight.live["spec"]["replicas"]}}
+        manifest = with_replicas_kept(manifest, sight.copy)
     manifest = stamp(
         manifest, host=intent.host_id, digest=wanted.digest, binding=record.binding, echo=wanted.echo
     )
