@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from policies.api.meta import Manifest
 from policies.matching import group_of
-from policies.podspec import has_pods, pod_spec_path
+from policies.podspec import Path, has_pods, pod_spec_path
 
 DependencyKind = Literal["ConfigMap", "PersistentVolumeClaim", "Secret", "ServiceAccount"]
 
@@ -35,14 +35,16 @@ def has_dependencies(group: str, kind: str) -> bool:
     )
 
 
-def dependencies(template: Manifest) -> tuple[Dependency, ...]:
+def dependencies(template: Manifest, taught: Path | None = None) -> tuple[Dependency, ...]:
     """Return what a template names: each object once, in ascending order.
 
     Nothing for what can't be read: a kind whose CRD does not say what is in its pod template can hold
     anything there.
+
+    :param taught: where a ResourceInterpreter says that the pod spec is.
     """
     try:
-        return _distinct(_named(template))
+        return _distinct(_named(template, taught))
     except (AttributeError, KeyError, TypeError):
         return ()
 
@@ -56,7 +58,7 @@ def _distinct(found: Iterator[Dependency]) -> tuple[Dependency, ...]:
     return tuple(Dependency(*key, optional[key]) for key in sorted(optional))
 
 
-def _named(manifest: Manifest) -> Iterator[Dependency]:
+def _named(manifest: Manifest, taught: Path | None) -> Iterator[Dependency]:
     match group_of(manifest["apiVersion"]), manifest["kind"]:
         case "", "ServiceAccount":
             for secret in (manifest.get("imagePullSecrets") or []) + (manifest.get("secrets") or []):
@@ -64,7 +66,7 @@ def _named(manifest: Manifest) -> Iterator[Dependency]:
         case "networking.k8s.io", "Ingress":
             for each in manifest["spec"].get("tls") or ():
                 yield Dependency("Secret", each.get("secretName", ""))
-        case _ if path := pod_spec_path(manifest):
+        case _ if path := pod_spec_path(manifest) or taught:
             spec: Any = manifest
             for key in path:
                 spec = spec[key]

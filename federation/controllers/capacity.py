@@ -24,7 +24,7 @@ from policies.placement import needs_capacity
 from policies.podneeds import Need, need_of_template
 from policies.pods import Owner
 from policies.podspec import Path
-from policies.workloads.interpretation import Interpretation
+from policies.workloads.interpretation import pod_spec_at
 
 _NOWHERE: Mapping[str, int] = MappingProxyType({})
 
@@ -162,9 +162,9 @@ def _asked(template: Template, policy: PropagationPolicy | None) -> Need | None:
 
 
 def _need(template: Template) -> Need | None:
-    workload = template.workload
-    taught = workload.pod_spec_at if isinstance(workload, Interpretation) else None
-    return None if template.replicas is None else _need_of(template.manifest, taught)
+    if template.replicas is None:
+        return None
+    return _need_of(template.manifest, pod_spec_at(template.workload))
 
 
 @lru_cache(maxsize=4096)

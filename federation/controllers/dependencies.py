@@ -23,8 +23,10 @@ from federation.resources import CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, VOLUME_
 from policies.api.binding import BindingSpec, Requirement
 from policies.api.propagation import PropagationPolicy
 from policies.dependencies import Dependency, dependencies, has_dependencies
+from policies.podspec import Path
 from policies.requirements import Identity, identity, left_alone, missing, requirement
 from policies.verdicts import Verdict
+from policies.workloads.interpretation import pod_spec_at
 
 _RESOURCES = {each.kind: each for each in (CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, VOLUME_CLAIMS)}
 
@@ -69,13 +71,16 @@ class Dependencies:
         self, ref: Ref, template: Template, policy: PropagationPolicy | None, spec: BindingSpec | None
     ) -> None:
         """Take in what was decided for a template, once that is on record; without a policy nothing is."""
-        if not has_dependencies(ref.resource.group, ref.resource.kind):
+        taught = pod_spec_at(template.workload) is not None
+        known, key = taught or has_dependencies(ref.resource.group, ref.resource.kind), _identity(ref)
+        if not known and key not in self._owners and key not in self._naming:
             return
-        key = _identity(ref)
         self._gone.pop(key, None)
         propagates = policy is not None and policy.spec.propagate_deps
         if not propagates and key not in self._owners and key not in self._naming:
             return
+        if propagates and not known:
+            return  # nothing tells any more what it names: that stays
         if policy is None or spec is None:
             self._put(key, _Owner(ref, {}, None))
             return
@@ -236,13 +241,13 @@ def _identity(ref: Ref) -> Identity:
 
 
 def _refs(namespace: str, template: Template) -> dict[Ref, bool]:
-    named = _dependencies(template.manifest)
+    named = _dependencies(template.manifest, pod_spec_at(template.workload))
     return {Ref(_RESOURCES[each.kind], namespace, each.name): each.optional for each in named}
 
 
 @lru_cache(maxsize=4096)
-def _dependencies(manifest: bytes) -> tuple[Dependency, ...]:
-    return dependencies(orjson.loads(manifest))
+def _dependencies(manifest: bytes, taught: Path | None) -> tuple[Dependency, ...]:
+    return dependencies(orjson.loads(manifest), taught)
 
 
 def _is_left_alone(recorded: Requirement) -> bool:

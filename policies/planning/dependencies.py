@@ -11,6 +11,7 @@ from policies.api.propagation import PropagationPolicy
 from policies.dependencies import dependencies, has_dependencies
 from policies.planning.world import Identity, Template, World
 from policies.requirements import identity, left_alone, requirement
+from policies.workloads.interpretation import pod_spec_at
 
 Required = Mapping[Identity, tuple[Requirement, ...]]
 
@@ -66,9 +67,10 @@ def _propagates(policy: PropagationPolicy | None) -> bool:
 
 def _needs(key: Identity, template: Template, world: World) -> Iterator[Identity]:
     """Name what a template names, and what the ServiceAccounts among it name."""
-    if not has_dependencies(key.group, key.kind):
+    taught = pod_spec_at(template.read_by)
+    if taught is None and not has_dependencies(key.group, key.kind):
         return
-    for each in dependencies(template.manifest):
+    for each in dependencies(template.manifest, taught):
         needed = Identity("", each.kind, key.namespace, each.name)
         yield needed
         if each.kind == "ServiceAccount" and (account := world.templates.get(needed)) is not None:

@@ -142,6 +142,11 @@ def replicas_at(workload: Workload) -> Keys | None:
     return workload.replicas_at if isinstance(workload, Interpretation) else ("spec", "replicas")
 
 
+def pod_spec_at(workload: Workload) -> Keys | None:
+    """Return where an interpreter says that objects of a kind have their pod spec, if one does."""
+    return workload.pod_spec_at if isinstance(workload, Interpretation) else None
+
+
 Interpretations = Mapping[tuple[str, str], Interpretation]
 """By (group, kind)."""
 NONE: Interpretations = MappingProxyType({})

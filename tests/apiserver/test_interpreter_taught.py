@@ -14,13 +14,16 @@ from federation.members.autoscalers import AUTOSCALERS
 from federation.resources import RESOURCE_INTERPRETER
 from tests.federated import (
     BINDINGS,
+    CONFIGMAPS,
     CRDS,
     POLICIES,
     Federated,
     Manifest,
     Resource,
+    absent,
     autoscaler,
     condition,
+    configmap,
     eventually,
     policy,
     reason,
@@ -248,6 +251,27 @@ async def test_an_autoscaler_in_a_member_keeps_its_replicas(taught: Taught) -> N
         taught.resource, "orders", taught.namespace, lambda d: d and d["spec"].get("size") == "large"
     )
     await taught.instances(m1=7, m2=2)
+
+
+@pytest.mark.soak
+async def test_what_its_pods_name_goes_along_and_stays_when_the_interpreter_goes(taught: Taught) -> None:
+    template = {"spec": {"containers": [{"name": "a", "envFrom": [{"configMapRef": {"name": "settings"}}]}]}}
+    await taught.host.apply(CONFIGMAPS, configmap("settings", taught.namespace, a="1"))
+    await taught.teach()
+    await taught.place(template=template)
+    everywhere = selects(f"{taught.group}/v1", "Database")
+    along = policy("databases", taught.namespace, everywhere, propagateDeps=True)
+    await taught.host.apply(POLICIES, along)
+    await taught.running.everywhere(CONFIGMAPS, "settings", taught.namespace, bool)
+    await taught.host.delete(RESOURCE_INTERPRETER, taught.namespace)
+    await taught.until_bound(lambda b: all("replicas" not in target for target in b["spec"]["clusters"]))
+    await taught.teach()
+    await taught.until_bound(lambda b: all(target.get("replicas") == 5 for target in b["spec"]["clusters"]))
+    for member in taught.running.members.values():
+        kept = await member.api.get(CONFIGMAPS, "settings", taught.namespace)
+        assert "deletionTimestamp" not in kept["metadata"]
+    await taught.host.apply(POLICIES, along | {"spec": along["spec"] | {"propagateDeps": False}})
+    await taught.running.everywhere(CONFIGMAPS, "settings", taught.namespace, absent)
 
 
 @pytest.mark.soak

@@ -12,13 +12,14 @@ from policies import jsonpath, workloads
 from policies.api.interpreter import ResourceInterpreter
 from policies.api.meta import API_VERSION, Manifest
 from policies.api.propagation import Placement
+from policies.dependencies import Dependency, dependencies
 from policies.interpreting import in_force, interpretations, unreadable, untold
 from policies.jsonpath import BadPath, Mismatch, parse
 from policies.placement import Workload
 from policies.podneeds import need_of_template
 from policies.rendering import Rendered, prune, render
 from policies.workloads import Copy
-from policies.workloads.interpretation import Interpretation, interpretation
+from policies.workloads.interpretation import Interpretation, interpretation, pod_spec_at
 from tests.policies.examples import divided, targets
 
 NOW = "2026-01-01T00:00:00Z"
@@ -311,6 +312,14 @@ def test_what_the_pods_of_a_taught_kind_ask_for_is_read() -> None:
     assert dict(need.requests) == {"cpu": 2000, "pods": 1}
     assert need_of_template(database(), taught.pod_spec_at) is None
     assert need_of_template(live, read_by().pod_spec_at) is None
+
+
+def test_what_the_pods_of_a_taught_kind_name_goes_along() -> None:
+    env = [{"configMapRef": {"name": "settings"}}]
+    live = database(template={"spec": {"containers": [{"name": "a", "envFrom": env}]}})
+    taught = read_by(podTemplatePath=".spec.template")
+    assert dependencies(live, pod_spec_at(taught)) == (Dependency("ConfigMap", "settings"),)
+    assert dependencies(live, pod_spec_at(workloads.of(*KIND))) == ()
 
 
 # Which one counts

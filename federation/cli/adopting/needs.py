@@ -16,7 +16,9 @@ from policies.api.binding import Requirement
 from policies.api.propagation import PropagationPolicy
 from policies.dependencies import dependencies
 from policies.matching import never_propagated
+from policies.podspec import Path
 from policies.requirements import identity, requirement
+from policies.workloads.interpretation import pod_spec_at
 
 _RESOURCES = {each.kind: each for each in (CONFIG_MAPS, SECRETS, SERVICE_ACCOUNTS, VOLUME_CLAIMS)}
 
@@ -68,7 +70,8 @@ def _needs(workload: Proposal, proposals: Iterable[Proposal]) -> list[Ref]:
 
 
 def _of(proposal: Proposal) -> list[Ref]:
-    return _named(proposal.ref, orjson.loads(proposal.decided.known.template.manifest))
+    template = proposal.decided.known.template
+    return _named(proposal.ref, orjson.loads(template.manifest), pod_spec_at(template.workload))
 
 
 def _propagates(proposal: Proposal) -> bool:
@@ -76,5 +79,6 @@ def _propagates(proposal: Proposal) -> bool:
     return isinstance(policy, PropagationPolicy) and policy.spec.propagate_deps
 
 
-def _named(ref: Ref, manifest: Manifest) -> list[Ref]:
-    return [Ref(_RESOURCES[each.kind], ref.namespace, each.name) for each in dependencies(manifest)]
+def _named(ref: Ref, manifest: Manifest, taught: Path | None = None) -> list[Ref]:
+    named = dependencies(manifest, taught)
+    return [Ref(_RESOURCES[each.kind], ref.namespace, each.name) for each in named]
