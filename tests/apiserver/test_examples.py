@@ -1,7 +1,8 @@
-"""The examples of placement and failover are what an API server takes, and do what they say."""
+"""The examples of policies are what an API server takes, and do what they say."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,24 +10,38 @@ import pytest
 import yaml
 
 from policies.validation import validate
-from tests.federated import BINDINGS, CONFIGMAPS, POLICIES, Federated, Manifest, condition, configmap
+from tests.federated import (
+    A_CONFIGMAP,
+    A_DEPLOYMENT,
+    BINDINGS,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    OVERRIDES,
+    POLICIES,
+    Federated,
+    Manifest,
+    condition,
+    configmap,
+    deployment,
+    policy,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def documents() -> Iterator[Manifest]:
-    for path in sorted(
-        each for folder in ("placement", "failover") for each in (EXAMPLES / folder).iterdir()
-    ):
-        yield from yaml.safe_load_all(path.read_text())
+    for folder in ("failover", "overrides", "placement"):
+        for path in sorted((EXAMPLES / folder).iterdir()):
+            yield from yaml.safe_load_all(path.read_text())
 
 
 @pytest.mark.parametrize("manifest", [*documents()], ids=lambda manifest: manifest["metadata"]["name"])
 async def test_an_example_is_valid_and_stored(running: Federated, shop: str, manifest: Manifest) -> None:
     manifest["metadata"]["namespace"] = shop
     assert validate(manifest) == ((), ())
-    await running.host.apply(POLICIES, manifest)
-    await running.host.delete(POLICIES, manifest["metadata"]["name"], shop)  # else it asks for room for ever
+    resource = POLICIES if manifest["kind"] == POLICIES.kind else OVERRIDES
+    await running.host.apply(resource, manifest)
+    await running.host.delete(resource, manifest["metadata"]["name"], shop)  # else it asks for room for ever
 
 
 async def test_the_reserve_is_used_while_there_is_no_primary(running: Federated, shop: str) -> None:
@@ -39,3 +54,21 @@ async def test_the_reserve_is_used_while_there_is_no_primary(running: Federated,
     )
     said = binding["status"]["conditions"][0]["message"]
     assert said.startswith("no group of clusterAffinities fits: primary: 0/2 clusters fit: ")
+
+
+async def test_one_cluster_gets_what_its_overrides_say(running: Federated, shop: str) -> None:
+    for manifest in yaml.safe_load_all((EXAMPLES / "overrides" / "settings.yaml").read_text()):
+        manifest["metadata"]["namespace"] = shop
+        await running.host.apply(OVERRIDES, manifest)
+    await running.host.apply(POLICIES, policy("web", shop, A_CONFIGMAP, A_DEPLOYMENT))
+    settings = configmap("web-settings", shop, **{"app.json": '{"region": "south"}'})
+    await running.host.apply(CONFIGMAPS, settings)
+    await running.host.apply(DEPLOYMENTS, deployment("web", shop))
+    for name, region, label in (("m1", "north", "m1"), ("m2", "south", None)):
+        member = running.members[name]
+        web = await member.until(DEPLOYMENTS, "web", shop, bool)
+        held = await member.until(CONFIGMAPS, "web-settings", shop, bool)
+        assert json.loads(held["data"]["app.json"]) == {"region": region}
+        assert web["metadata"]["labels"].get("shown-in") == label
+        env = web["spec"]["template"]["spec"]["containers"][0].get("env", [])
+        assert env == ([{"name": "REGION", "value": "north"}] if name == "m1" else [])
