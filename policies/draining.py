@@ -46,22 +46,23 @@ def course(
     along: list[ResourceBinding] = []
     moving: set[Identity] = set()
     for binding in bindings:
-        spec = binding.spec
+        spec, policy = binding.spec, policy_of(binding)
         target = next((each for each in spec.clusters if each.name == cluster), None)
-        if any(each.from_cluster == cluster for each in spec.evictions):
-            leaves[label(binding)] = binding
-            moving.add(identity(spec.resource))
-        elif target is None:
+        leaving = any(each.from_cluster == cluster for each in spec.evictions)
+        if not leaving and (target is None or target.only_required):
+            along += [] if target is None else [binding]
             continue
-        elif target.only_required:
-            along.append(binding)
-        elif label(binding) in ended or all(each.name != cluster for each in unfinished(binding)):
+        over = not leaving and all(each.name != cluster for each in unfinished(binding))
+        if over or label(binding) in ended:
             stays[label(binding)] = "the Job has ended, and would run again elsewhere"
-        elif why := immovable(binding, policy_of(binding)):
+        elif (why := immovable(binding, policy)) and (policy is None or not leaving):
             stays[label(binding)] = why
         else:
-            waits[label(binding)] = _hindrance(binding) or "waits for its turn"
             moving.add(identity(spec.resource))
+            if leaving:
+                leaves[label(binding)] = binding
+            else:
+                waits[label(binding)] = _hindrance(binding) or "waits for its turn"
     for binding in along:
         if moving.issuperset(_in_need(binding, cluster)):
             waits[label(binding)] = "goes with the workloads that need it"

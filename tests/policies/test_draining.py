@@ -110,6 +110,8 @@ def test_so_is_what_nothing_moves() -> None:
     assert drained(None, binding("web", "m1", governed=False)).stays == {
         "web": "no valid policy governs it, so nothing moves it"
     }
+    left = drained(None, binding("web", "m2", left="m1", governed=False))
+    assert (set(left.stays), left.leaves) == ({"web"}, {})
     over = {"web": "the Job has ended, and would run again elsewhere"}
     assert drained(pp("p"), binding("web", "m1"), ended="web").stays == over
     here, elsewhere = (over_in(cluster, binding("job", "m1", "m2")) for cluster in ("m1", "m2"))
