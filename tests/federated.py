@@ -164,6 +164,18 @@ async def federated(fleet: Any) -> AsyncIterator[Federated]:
                 await api.__aexit__(None, None, None)
 
 
+@asynccontextmanager
+async def reconciling(fleet: Any) -> AsyncIterator[Federated]:
+    """Host and members joined and Ready, the federation reconciling."""
+    async with federated(fleet) as atoll:
+        await atoll.start()
+        try:
+            await all_ready(atoll.host, atoll.members)
+            yield atoll
+        finally:
+            await atoll.stop()
+
+
 async def all_ready(host: Cluster, names: Any) -> None:
     for name in names:
         await host.until(CLUSTERS, name, None, lambda c: c and condition(c, "Ready") == "True")

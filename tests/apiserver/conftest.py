@@ -7,19 +7,14 @@ from typing import Any
 
 import pytest
 
-from tests.federated import Federated, all_ready, federated
+from tests.federated import Federated, reconciling
 
 
 @pytest.fixture
 async def running(fleet: Any) -> AsyncIterator[Federated]:
     """Host and members joined and Ready, the federation reconciling."""
-    async with federated(fleet) as atoll:
-        await atoll.start()
-        try:
-            await all_ready(atoll.host, atoll.members)
-            yield atoll
-        finally:
-            await atoll.stop()
+    async with reconciling(fleet) as atoll:
+        yield atoll
 
 
 @pytest.fixture

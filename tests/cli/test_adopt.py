@@ -33,13 +33,12 @@ from tests.federated import (
     SECRETS,
     USER,
     Federated,
-    all_ready,
     autoscaler,
     configmap,
     deployment,
-    federated,
     policy,
     reason,
+    reconciling,
     rollout_policy,
     selects,
 )
@@ -117,13 +116,8 @@ class Desk:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def atoll(fleet: Fleet) -> AsyncIterator[Federated]:
     """One federation for all tests here, each in a namespace of its own."""
-    async with federated(fleet) as atoll:
-        await atoll.start()
-        try:
-            await all_ready(atoll.host, atoll.members)
-            yield atoll
-        finally:
-            await atoll.stop()
+    async with reconciling(fleet) as atoll:
+        yield atoll
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -28,12 +28,11 @@ from tests.federated import (
     SECRETS,
     USER,
     Federated,
-    all_ready,
     autoscaler,
     deployment,
-    federated,
     policy,
     reason,
+    reconciling,
     selects,
 )
 from tests.servers import Fleet
@@ -94,13 +93,8 @@ def _is_paused(binding: Manifest | None) -> bool:
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def atoll(fleet: Fleet) -> AsyncIterator[Federated]:
     """One federation for all tests here: they only read, each in a namespace of its own."""
-    async with federated(fleet) as atoll:
-        await atoll.start()
-        try:
-            await all_ready(atoll.host, atoll.members)
-            yield atoll
-        finally:
-            await atoll.stop()
+    async with reconciling(fleet) as atoll:
+        yield atoll
 
 
 @pytest_asyncio.fixture(loop_scope="module")
