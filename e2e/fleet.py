@@ -17,6 +17,7 @@ from federation.kube.api import Api
 from federation.kube.config import from_file
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox import binaries, state
+from federation.sandbox.fleet_steps import traits_of
 from federation.sandbox.process import Process
 from federation.sandbox.sandbox import CONTROLLER, HOST, Sandbox
 from federation.setup import host_id_of
@@ -69,9 +70,13 @@ class Fleet:
 
     async def join(self, name: str) -> None:
         """Join a member with the command a person would use, and wait until it is Ready."""
-        path = self.sandbox.kubeconfig
+        saved = state.load(self.sandbox.folder)
+        assert saved is not None
+        path, traits = self.sandbox.kubeconfig, traits_of(saved.plane(name))
+        zones = [f"--zone={zone}" for zone in traits.zones]
         await run(ATOLL, "join", name, f"--kubeconfig={path}", f"--context={name}",
-                  f"--host-kubeconfig={path}", f"--host-context={HOST}")  # fmt: skip
+                  f"--host-kubeconfig={path}", f"--host-context={HOST}",
+                  f"--provider={traits.provider}", f"--region={traits.region}", *zones)  # fmt: skip
         await self.ready([name])
 
     async def unjoin(self, name: str, *options: str) -> None:

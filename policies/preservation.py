@@ -71,7 +71,7 @@ def labels(
     """
     for each in before:
         if each.name == target:
-            return each.preserved_labels
+            return each.preserved_labels or {}
     if count != 1:
         return {}
-    return {label: value for each in evictions for label, value in each.preserved_labels.items()}
+    return {label: value for each in evictions for label, value in (each.preserved_labels or {}).items()}

@@ -81,7 +81,7 @@ def _wish(
             name=target.name,
             replicas=target.replicas,
             completions=shares.get(target.name),
-            preserved_labels=labels(target.name, len(decision.clusters), before.clusters, left),
+            preserved_labels=labels(target.name, len(decision.clusters), before.clusters, left) or None,
         )
         for target in decision.clusters
     ]

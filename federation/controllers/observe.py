@@ -138,7 +138,7 @@ class Observe:
             replicas=copy.workload.replicas(copy.live),
             ready=copy.workload.ready(copy.live),
             status=(copy.live["status"] or None) if told else None,
-            template_uid=record.spec.resource.uid if ending.may_end(group, kind) else "",
+            template_uid=record.spec.resource.uid if ending.may_end(group, kind) else None,
         )
 
     def _unseen(self, ref: Ref, cluster: str, record: Record, *, there: bool) -> ClusterResult:

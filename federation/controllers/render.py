@@ -80,7 +80,7 @@ class Renderer:
             None if scaled_there else _replicas(target, may),
             scaled_there,
             target.completions,
-            tuple(sorted(target.preserved_labels.items())),
+            tuple(sorted((target.preserved_labels or {}).items())),
             overrides,
             self._overrides(ref, template, cluster, revision.overrides) if revision else (),
         )

@@ -155,11 +155,15 @@ async def _has_joined(host: Api, name: str) -> bool:
 
 
 async def _join(plan: FleetPlan, host: Api, member: Plane) -> None:
-    traits = Traits(provider=_PROVIDER, region=member.region, zones=member.zones)
     async with Api(await from_file(plan.kubeconfig, member.name)) as api:
         # Before the Cluster: a member that has one is not joined again.
         await install_services(api, member.name, await host_id_of(host))
-        await join(host, api, member.name, address_of(plan.kubeconfig, member.name), traits)
+        await join(host, api, member.name, address_of(plan.kubeconfig, member.name), traits_of(member))
+
+
+def traits_of(member: Plane) -> Traits:
+    """What is said of a member when it joins."""
+    return Traits(provider=_PROVIDER, region=member.region, zones=member.zones)
 
 
 def address_of(kubeconfig: Path, name: str) -> Address:

@@ -60,7 +60,7 @@ class TargetCluster(Model):
     """How many replicas run there. Absent for kinds without replicas."""
     completions: Count | None = None
     """The cluster's share of the completions of a divided Job."""
-    preserved_labels: dict[str, str] = {}
+    preserved_labels: dict[str, str] | None = None
     """What its copy is told of the state of the one whose place it took, as labels."""
     only_required: bool = False
     """It is there only because workloads there need it (`requiredBy`), not by the policy."""
@@ -103,7 +103,7 @@ class Eviction(Model):
     """When the eviction began."""
     template_generation: int | None = None
     """Of what failed by itself, the generation of the template then: with another one it may come back."""
-    preserved_labels: dict[str, str] = {}
+    preserved_labels: dict[str, str] | None = None
     """What the new copy is told of the state of the old one, as labels."""
 
 
@@ -164,7 +164,7 @@ class ClusterResult(Model):
     """How many of them are ready."""
     status: dict[str, Any] | None = None
     """The status of the copy, for kinds that Atoll does not sum up, and of a Job or Pod that has ended."""
-    template_uid: str = ""
+    template_uid: str | None = None
     """The UID of the template whose copy was seen there. Only for Jobs and Pods that end: what has ended, or
     may have, is not started again for the same template."""
 

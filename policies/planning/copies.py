@@ -144,7 +144,7 @@ class Renderer:
             if (cluster := world.clusters.by_name.get(target.name)) is None:
                 continue
             overrides = tuple(rule for rule in rules if rule.targets(cluster))
-            labels = tuple(sorted(target.preserved_labels.items()))
+            labels = tuple(sorted((target.preserved_labels or {}).items()))
             key = id(template), target.replicas, target.completions, labels, overrides
             if key not in self._rendered:
                 self._rendered[key] = render(
@@ -152,7 +152,7 @@ class Renderer:
                     replicas=target.replicas,
                     completions=target.completions,
                     overrides=overrides,
-                    labels=target.preserved_labels,
+                    labels=target.preserved_labels or {},
                     workload=template.read_by,
                 )
             copies[target.name] = self._rendered[key]

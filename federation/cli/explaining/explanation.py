@@ -177,7 +177,7 @@ def _overrides(known: Known, cluster: Cluster, target: TargetCluster) -> tuple[A
         orjson.loads(template.manifest),
         replicas=target.replicas,
         completions=target.completions,
-        labels=target.preserved_labels,
+        labels=target.preserved_labels or {},
         workload=template.workload,
     )
     assert isinstance(plain, Rendered)  # only rules fail
