@@ -15,10 +15,9 @@ from e2e.fleet import Fleet, names
 from e2e.imports import Imports
 from e2e.network import Network
 from federation.kube.errors import NotFound
-from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest, Resource
-from federation.sandbox.sandbox import CONTROLLER, HOST
-from federation.settings import LEASE, NAMESPACE
+from federation.sandbox.sandbox import HOST
+from federation.settings import NAMESPACE
 from mcs.names import MANAGED_BY, MCS_SERVICE, SOURCE_CLUSTER, derived_service, host_namespace, set_name
 from mcs.resources import (
     CLUSTER_EXPORTS,
@@ -67,12 +66,7 @@ class Accidents:
     # Processes
 
     async def _controller_dies(self, cluster: str, service: str) -> None:
-        """Its lease goes with it, else nobody leads for most of the time."""
-        command = self.fleet.controller_command()
-        self.fleet.kill_controller()
-        await self.fleet.host.delete(LEASES, LEASE, NAMESPACE)
-        self.fleet.sandbox.controller.start(command)
-        await self.fleet.start(CONTROLLER)
+        await self.fleet.crash_controller()
 
     async def _member_is_away(self, cluster: str, service: str) -> None:
         async with self.fleet.outage(cluster):

@@ -15,11 +15,13 @@ import aiohttp
 
 from federation.kube.api import Api
 from federation.kube.config import from_file
+from federation.kube.lease import LEASES
 from federation.kube.resources import Manifest, Resource
 from federation.sandbox import binaries, state
 from federation.sandbox.fleet_steps import traits_of
 from federation.sandbox.process import Process
 from federation.sandbox.sandbox import CONTROLLER, HOST, Sandbox
+from federation.settings import LEASE, NAMESPACE
 from federation.setup import host_id_of
 from policies.copies import HOST_LABEL, binding_name
 from tests.federated import (
@@ -106,6 +108,16 @@ class Fleet:
     def kill_controller(self) -> None:
         """kill -9, as a machine that loses its power does."""
         self.sandbox.controller.stop(deadline=0)
+
+    async def crash_controller(self) -> None:
+        """kill -9, and start anew with the options that it had; its Lease goes with it, else nobody leads for
+        a while.
+        """
+        command = self.controller_command()
+        self.kill_controller()
+        await self.host.delete(LEASES, LEASE, NAMESPACE)
+        self.sandbox.controller.start(command)
+        await self.start(CONTROLLER)
 
     def program(self, cluster: str, name: str) -> Process:
         """One program of a cluster."""
