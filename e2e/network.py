@@ -81,7 +81,7 @@ async def network_of(fleet: Fleet, member: str) -> AsyncIterator[Network]:
     """
     ends = [*((CONTROLLER, cluster) for cluster in (HOST, *fleet.members)), (AGENT, HOST), (AGENT, member)]
     async with AsyncExitStack() as stack:
-        ways = {(of, to): await stack.enter_async_context(_way(fleet, to)) for of, to in ends}
+        ways = {(of, to): await stack.enter_async_context(way_before(fleet, to)) for of, to in ends}
         network = Network(fleet, ways)
         stack.push_async_callback(_lead_back, network)
         await _lead(network)
@@ -96,7 +96,7 @@ async def network_of(fleet: Fleet, member: str) -> AsyncIterator[Network]:
 async def _lead(network: Network) -> None:
     fleet, servers = network.fleet, network.servers(CONTROLLER)
     for cluster in fleet.members:
-        await _address(fleet, cluster, servers)
+        await redirect(fleet, cluster, servers)
     account = fleet.sandbox.folder / "controller.kubeconfig"
     detour = account.with_name("detour.kubeconfig")
     detour.write_text(elsewhere(account.read_text(), servers))
@@ -117,14 +117,14 @@ async def _lead_past(fleet: Fleet) -> None:
     """The controller finds every API server at its own address again."""
     direct = {plane.name: plane.url for plane in _planes(fleet)}
     for cluster in fleet.members:
-        await _address(fleet, cluster, direct)
+        await redirect(fleet, cluster, direct)
     await fleet.stop(CONTROLLER)
     await fleet.start(CONTROLLER)
     await fleet.ready()
 
 
-async def _address(fleet: Fleet, cluster: str, servers: dict[str, str]) -> None:
-    """Tell the controller where a member is."""
+async def redirect(fleet: Fleet, cluster: str, servers: dict[str, str]) -> None:
+    """Tell the controller where a member is; one that starts goes there."""
     name = f"cluster-{cluster}"
     secret = await fleet.host.get(SECRETS, name, NAMESPACE)
     assert secret is not None
@@ -140,7 +140,8 @@ def _planes(fleet: Fleet) -> Sequence[Plane]:
 
 
 @asynccontextmanager
-async def _way(fleet: Fleet, cluster: str) -> AsyncIterator[Way]:
+async def way_before(fleet: Fleet, cluster: str) -> AsyncIterator[Way]:
+    """Stand before the API server of a cluster, for those that are told to go by there."""
     upstream = next(plane.url for plane in _planes(fleet) if plane.name == cluster)
     authority = await asyncio.to_thread(Authority, fleet.folder(cluster) / "certificates")
     async with standing_before(upstream, authority, Way) as way:
