@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from policies.api.meta import Manifest
-from tests.apiserver.test_failover import ONE, left, targets
+from tests.apiserver.test_leaving_clusters import ONE, left, targets
 from tests.federated import (
     A_DEPLOYMENT,
     BINDINGS,
