@@ -47,7 +47,10 @@ async def test_harm_at_any_write_changes_nothing_in_the_end(world: World, scenar
 async def perturb_all(
     world: World, scenario: Scenario, recorded: Recorded, points: Sequence[tuple[str, Perturbation]]
 ) -> None:
-    """Make each run; show all that went wrong, and insist that the harm was done in most."""
+    """Make each run; show all that went wrong, and insist that the harm was done in most.
+
+    A status that is written once more or less moves the harm out of a run: of a few runs, one may lack it.
+    """
     reached, violations = 0, []
     for point in points:
         try:
@@ -56,4 +59,4 @@ async def perturb_all(
             violations.append(violation)
     if violations:
         raise ExceptionGroup(f"{len(violations)} of {len(points)} runs went wrong", violations)
-    assert reached >= len(points) * 3 / 4, f"the harm came in {reached} of {len(points)} runs only"
+    assert reached >= len(points) * 3 / 4 - 1, f"the harm came in {reached} of {len(points)} runs only"
